@@ -1,0 +1,168 @@
+// Package cli is the guest's commands: those of cloud-init, with the same words, keys and exit statuses, and our own.
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"openguest/internal/engine"
+	"openguest/internal/machine"
+)
+
+// Version is what the program calls itself; the build may set it.
+var Version = "0.1.0"
+
+// A program is one run of the program.
+type program struct {
+	name   string // how it was called
+	stdout io.Writer
+	stderr io.Writer
+	files  []string // --file
+	force  bool
+	status int // the exit status
+}
+
+// Main runs the program with its arguments, the first of which is its name, and returns the exit status.
+func Main(args []string) int {
+	p := &program{name: args[0], stdout: os.Stdout, stderr: os.Stderr}
+	root := p.root()
+	if path.Base(p.name) == "cloud-id" {
+		root = p.cloudID()
+	}
+	root.SetArgs(args[1:])
+	ctx, stop := p.signals()
+	defer stop()
+	if err := root.ExecuteContext(ctx); err != nil {
+		p.report(err)
+	}
+	return p.status
+}
+
+// A usageError is a mistake on the command line: the status is 2, and the usage is shown, as argparse does.
+type usageError struct {
+	command *cobra.Command
+	err     error
+}
+
+func (e usageError) Error() string { return e.err.Error() }
+
+// report shows an error and chooses the exit status.
+func (p *program) report(err error) {
+	var usage usageError
+	switch {
+	case errors.As(err, &usage):
+		fmt.Fprintf(p.stderr, "%s%s: error: %v\n", usageLine(usage.command), path.Base(p.name), err)
+		p.status = 2
+	case errors.Is(err, errSignal):
+		p.status = 0
+	default:
+		fmt.Fprintf(p.stderr, "%s: %v\n", path.Base(p.name), err)
+		p.status = max(p.status, 1)
+	}
+}
+
+func usageLine(c *cobra.Command) string { return "usage: " + c.UseLine() + "\n" }
+
+// errSignal is the cause of a context that a signal ended.
+var errSignal = errors.New("told to stop")
+
+// signals ends the work when we are told to stop. What has been done is on disk; status files are whole at any moment.
+func (p *program) signals() (context.Context, func()) {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	got := make(chan os.Signal, 1)
+	signal.Notify(got, syscall.SIGINT, syscall.SIGTERM)
+	go func() {
+		if s, ok := <-got; ok {
+			cancel(fmt.Errorf("%w: Received signal %s resulting in exit", errSignal, signalName(s)))
+		}
+	}()
+	return ctx, func() { signal.Stop(got); close(got) }
+}
+
+func signalName(s os.Signal) string {
+	if s == syscall.SIGINT {
+		return "SIGINT"
+	}
+	return "SIGTERM"
+}
+
+// root is the command itself, with all commands below it.
+func (p *program) root() *cobra.Command {
+	version := false
+	c := &cobra.Command{
+		Use: path.Base(p.name), Short: "Configure this machine as its cloud and its owner say",
+		SilenceErrors: true, SilenceUsage: true,
+		Args: cobra.ArbitraryArgs,
+		RunE: func(c *cobra.Command, args []string) error {
+			if version {
+				fmt.Fprintf(p.stdout, "%s %s\n", p.name, Version)
+				return nil
+			}
+			if len(args) > 0 {
+				return usageError{c, fmt.Errorf("there is no command %q%s", args[0], didYouMean(c, args[0]))}
+			}
+			return usageError{c, errors.New("a command is needed; --help lists them")}
+		},
+	}
+	c.SetOut(p.stdout)
+	c.SetErr(p.stderr)
+	c.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return usageError{c, err} })
+	c.CompletionOptions.HiddenDefaultCmd = true
+	c.Flags().BoolVarP(&version, "version", "v", false, "print the version")
+	c.TraverseChildren = true // --file and --force stand before the command, as they did in old versions
+	c.Flags().BoolVar(&p.force, "force", false, "go on without a data source")
+	c.Flags().BoolP("debug", "d", false, "accepted; the log always has everything")
+	p.fileFlag(c)
+	c.AddCommand(p.bootCommands()...)
+	c.AddCommand(p.planCommands()...)
+	c.AddCommand(p.askCommands()...)
+	c.AddCommand(p.helpCommands()...)
+	return c
+}
+
+// fileFlag lets a command take configuration files.
+func (p *program) fileFlag(c *cobra.Command) {
+	c.Flags().StringArrayVarP(&p.files, "file", "f", nil, "read this configuration as well, above all others")
+}
+
+func didYouMean(c *cobra.Command, word string) string {
+	if near := c.SuggestionsFor(word); len(near) > 0 {
+		return "; did you mean " + strings.Join(near, " or ") + "?"
+	}
+	return ""
+}
+
+// noArgs refuses arguments.
+func noArgs(c *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return usageError{c, fmt.Errorf("unrecognized arguments: %s", strings.Join(args, " "))}
+	}
+	return nil
+}
+
+// needRoot refuses to work for others than root.
+func needRoot(what string) error {
+	if os.Geteuid() != 0 {
+		return fmt.Errorf("%s changes the system and must be run as root", what)
+	}
+	return nil
+}
+
+// engine is an engine for a machine, with what the command line and the environment say.
+func (p *program) engine(m machine.Machine, o engine.Options) *engine.Engine {
+	o.Version, o.Force, o.Files = Version, p.force, p.files
+	o.KernelCommandLine = os.Getenv("KERNEL_CMDLINE")
+	if file := os.Getenv("CLOUD_CFG"); file != "" {
+		o.Files = append([]string{file}, o.Files...)
+	}
+	return engine.New(m, o)
+}

@@ -1,0 +1,192 @@
+package engine
+
+import (
+	"context"
+	"crypto/md5"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"path"
+	"time"
+
+	"openguest/internal/conf"
+	"openguest/internal/machine"
+	"openguest/internal/module"
+	"openguest/internal/userdata"
+)
+
+// consume takes apart what the cloud gave: configurations are merged, scripts are put where they will run, boothooks run.
+func (e *Engine) consume(ctx context.Context) error {
+	user, err := e.process(ctx, document{"user-data", e.now.UserData, "user-data.txt", "cloud-config.txt", "scripts", nil})
+	if err != nil {
+		return err
+	}
+	p := parts{User: user}
+	e.merge(&p)
+	if p.Vendor, err = e.vendor(ctx, "vendor_data", document{"vendor-data", e.now.VendorData, "vendor-data.txt", "vendor-cloud-config.txt", "scripts/vendor", nil}); err != nil {
+		return err
+	}
+	if p.Vendor2, err = e.vendor(ctx, "vendor_data2", document{"vendor-data2", e.now.VendorData2, "vendor-data2.txt", "vendor2-cloud-config.txt", "scripts/vendor", nil}); err != nil {
+		return err
+	}
+	text, err := json.Marshal(p)
+	if err != nil {
+		return fmt.Errorf("remember the configuration: %w", err)
+	}
+	e.merge(&p)
+	e.checkKeys(p)
+	return errors.Join(
+		e.put(path.Join(OwnState, "parts.json"), 0o600, string(text)),
+		e.mark("consume_data", module.PerInstance),
+		e.describeConfig())
+}
+
+// A document is one of the three texts that a cloud gives, and where its parts go.
+type document struct {
+	name     string
+	data     []byte
+	raw      string // the file that keeps it as it came
+	config   string // the file that keeps its configuration
+	scripts  string // the folder of its scripts
+	disabled []string
+}
+
+// vendor processes vendor-data, unless the image or the user said not to.
+func (e *Engine) vendor(ctx context.Context, key string, d document) (*conf.Value, error) {
+	setting := e.config.Get(key)
+	if len(d.data) > 0 && !setting.Get("enabled").Truth(false) {
+		e.log.Log(module.Info, "%s consumption is disabled.", d.name)
+		e.log.Verdict(module.Verdict{Origin: d.name, Key: d.name, Verdict: module.Skipped, Reason: key + " is not enabled"})
+		d.disabled = []string{"*"}
+	} else {
+		d.disabled = setting.Get("disabled_handlers").Strings()
+	}
+	return e.process(ctx, d)
+}
+
+// process takes one document apart and writes down what is in it.
+func (e *Engine) process(ctx context.Context, d document) (*conf.Value, error) {
+	if err := e.put(e.paths.Instance(d.raw), 0o600, string(d.data)); err != nil {
+		return nil, err
+	}
+	result, err := userdata.Process(ctx, userdata.Document{Name: d.name, Data: d.data, LaunchIndex: e.now.LaunchIndex, Skip: d.disabled}, e.outside())
+	e.problems(result.Problems)
+	if err != nil {
+		return nil, err
+	}
+	for _, part := range result.Parts {
+		if len(d.data) == 0 {
+			break
+		}
+		e.log.Verdict(module.Verdict{Origin: d.name + " " + part.Name, Key: part.Type, Verdict: module.Outcome(part.Outcome)})
+	}
+	err = errors.Join(
+		e.put(e.paths.Instance(d.raw+".i"), 0o600, string(result.MIME)),
+		e.put(e.paths.Instance(d.config), 0o600, result.Text))
+	if err != nil {
+		return nil, err
+	}
+	return result.Config, e.placeScripts(ctx, d, result.Scripts)
+}
+
+// placeScripts writes the scripts of a document where they will run. Boothooks run at once.
+func (e *Engine) placeScripts(ctx context.Context, d document, scripts []userdata.Script) error {
+	for _, s := range scripts {
+		file := e.scriptFile(d, s)
+		e.folder(path.Dir(file), 0o755)
+		if err := e.put(file, 0o700, s.Text); err != nil {
+			return err
+		}
+		if s.Kind != userdata.Boothook {
+			continue
+		}
+		env := e.env(listed{name: "boothook", module: &module.Module{Name: "boothook"}})
+		e.machine.Ledger.Begin("boothook", true)
+		err := env.Item(conf.Origin{Part: d.name}, s.Name, func() error { return env.Script(ctx, machine.Program{Argv: []string{file}, Reads: file}) })
+		e.machine.Ledger.Begin("", false)
+		if err != nil {
+			e.log.Log(module.Warning, "Boothooks script %s execution error: %v", s.Name, err)
+		}
+	}
+	return nil
+}
+
+func (e *Engine) scriptFile(d document, s userdata.Script) string {
+	switch s.Kind {
+	case userdata.PerBoot:
+		return path.Join(e.paths.Cloud, "scripts/per-boot", s.Name)
+	case userdata.PerInstance:
+		return path.Join(e.paths.Cloud, "scripts/per-instance", s.Name)
+	case userdata.PerOnce:
+		return path.Join(e.paths.Cloud, "scripts/per-once", s.Name)
+	case userdata.Boothook:
+		return e.paths.Instance("boothooks", s.Name)
+	}
+	return e.paths.Instance(d.scripts, s.Name)
+}
+
+// outside is what taking a document apart needs of the world.
+func (e *Engine) outside() userdata.Outside {
+	cache := func(url string) string {
+		sum := md5.Sum([]byte(url))
+		return e.paths.Instance("data", "urlcache", hex.EncodeToString(sum[:]))
+	}
+	return userdata.Outside{
+		Fetch: func(ctx context.Context, url string) ([]byte, error) {
+			r, err := e.state.Net.Fetch(ctx, machine.Request{URL: url, Tries: 11, Timeout: 5 * time.Second, Wait: time.Second})
+			return r.Body, err
+		},
+		Kept: func(url string) ([]byte, bool) {
+			text, err := e.state.Files.Read(cache(url))
+			return []byte(text), err == nil
+		},
+		Keep: func(url string, body []byte) error {
+			e.folder(path.Dir(cache(url)), 0o755)
+			return e.put(cache(url), 0o600, string(body))
+		},
+		Vars: e.templateVars,
+	}
+}
+
+// checkKeys says which top-level keys nobody knows.
+func (e *Engine) checkKeys(p parts) {
+	known := map[string]bool{}
+	var names []string
+	for _, name := range append(engineKeys(), moduleKeys()...) {
+		if !known[name] {
+			known[name] = true
+			names = append(names, name)
+		}
+	}
+	for _, config := range []*conf.Value{p.User, p.Vendor, p.Vendor2} {
+		if config == nil {
+			continue
+		}
+		for _, pair := range config.Pairs {
+			if known[pair.Key.Text] {
+				continue
+			}
+			hint := "it is ignored"
+			if near := conf.Nearest(pair.Key.Text, names); near != "" {
+				hint = fmt.Sprintf("did you mean %q?", near)
+			}
+			e.problem(conf.Problem{Origin: pair.Key.Origin, Path: pair.Key.Text, Level: conf.Rejected, Hint: hint, Message: fmt.Sprintf("there is no key %q", pair.Key.Text)})
+		}
+	}
+}
+
+func moduleKeys() (names []string) {
+	for _, m := range module.All() {
+		names = append(names, m.Keys()...)
+	}
+	return names
+}
+
+// engineKeys are the keys of cloud-config that are no module's.
+func engineKeys() []string {
+	return []string{"datasource", "datasource_list", "datasource_pkg_list", "system_info", "network", "disable_fallback_netcfg",
+		"disable_network_activation", "manual_cache_clean", "allow_userdata", "vendor_data", "vendor_data2", "output", "log_cfgs", "logcfg",
+		"log_basic", "def_log_file", "syslog_fix_perms", "reporting", "unverified_modules", "disable_vmware_customization", "conf_d",
+		"cloud_init_modules", "cloud_config_modules", "cloud_final_modules", "launch-index", "launch_index", "merge_how", "merge_type", "version", "updates", "_log", "migrate"}
+}

@@ -1,0 +1,255 @@
+package engine
+
+import (
+	"encoding/json"
+	"errors"
+	"path"
+	"slices"
+	"strings"
+
+	"openguest/internal/conf"
+)
+
+// describe writes instance-data.json, its sensitive twin and cloud-id: what templates and queries see.
+func (e *Engine) describe() error {
+	data := e.instanceData()
+	shown := redact(data, sensitivePaths(e.now.Sensitive))
+	id := e.now.CloudID()
+	return errors.Join(
+		e.put(e.runFile("instance-data-sensitive.json"), 0o600, conf.JSON(data)+"\n"),
+		e.put(e.runFile("instance-data.json"), 0o644, conf.JSON(shown)+"\n"),
+		e.put(e.runFile("cloud-id-"+id), 0o644, id+"\n"),
+		e.dropCloudIDs("cloud-id-"+id),
+		e.link(e.runFile("cloud-id"), e.runFile("cloud-id-"+id)))
+}
+
+func (e *Engine) runFile(name string) string { return path.Join(e.paths.Run, name) }
+
+// dropCloudIDs removes what an earlier stage or source left.
+func (e *Engine) dropCloudIDs(keep string) error {
+	names, _ := e.state.Files.List(e.paths.Run)
+	for _, name := range names {
+		if strings.HasPrefix(name, "cloud-id-") && name != keep {
+			e.state.Files.Remove(e.runFile(name))
+		}
+	}
+	return nil
+}
+
+// describeConfig adds the merged configuration to what is written down.
+func (e *Engine) describeConfig() error {
+	combined, _ := e.config.Data().(map[string]any)
+	combined["_doc"] = "Aggregated cloud-config created by merging merged_system_cfg (/etc/cloud/cloud.cfg and /etc/cloud/cloud.cfg.d), metadata, vendordata and userdata. The combined_cloud_config represents the aggregated desired configuration acted upon by cloud-init."
+	combined["system_info"] = e.base.Get("system_info").Data()
+	combined["features"] = features()
+	return e.put(e.runFile("combined-cloud-config.json"), 0o600, conf.JSON(combined)+"\n")
+}
+
+// features are the switches that cloud-init's packagers know, as they are set here.
+func features() map[string]any {
+	return map[string]any{"ERROR_ON_USER_DATA_FAILURE": true, "ALLOW_EC2_MIRRORS_ON_NON_AWS_INSTANCE_TYPES": false, "EXPIRE_APPLIES_TO_HASHED_USERS": true,
+		"NETPLAN_CONFIG_ROOT_READ_ONLY": true, "NOCLOUD_SEED_URL_APPEND_FORWARD_SLASH": true, "APT_DEB822_SOURCE_LIST_FILE": true,
+		"MANUAL_NETWORK_WAIT": false, "STRIP_INVALID_MTU": false, "DEPRECATION_INFO_BOUNDARY": "21.1"}
+}
+
+// instanceData is all that is known of the instance, secrets too.
+func (e *Engine) instanceData() map[string]any {
+	in := e.now
+	sensitive := sensitivePaths(in.Sensitive)
+	slices.Sort(sensitive)
+	data := map[string]any{
+		"base64_encoded_keys": []any{},
+		"sensitive_keys":      anys(sensitive),
+		"merged_cfg":          e.configData(e.base),
+		"merged_system_cfg":   e.configData(e.base),
+		"sys_info":            e.systemInfo(),
+		"v1":                  e.standard(),
+		"features":            features(),
+		"system_info":         e.base.Get("system_info").Data(),
+		"ds":                  e.sourceData(),
+	}
+	return data
+}
+
+func anys(list []string) []any {
+	all := make([]any, len(list))
+	for i, s := range list {
+		all[i] = s
+	}
+	return all
+}
+
+func (e *Engine) configData(v *conf.Value) any {
+	data, _ := v.Data().(map[string]any)
+	if data == nil {
+		data = map[string]any{}
+	}
+	data["_doc"] = "Merged cloud-init system config from /etc/cloud/cloud.cfg and /etc/cloud/cloud.cfg.d/"
+	return data
+}
+
+func (e *Engine) sourceData() map[string]any {
+	ds := map[string]any{"_doc": "EXPERIMENTAL: The structure and format of content scoped under the 'ds' key may change in subsequent releases of cloud-init."}
+	for key, value := range e.now.Tree {
+		ds[key] = value
+	}
+	if e.now.Metadata != nil {
+		ds["meta_data"] = map[string]any(e.now.Metadata)
+	}
+	return ds
+}
+
+// systemInfo is what cloud-init's util.system_info says.
+func (e *Engine) systemInfo() map[string]any {
+	f := e.machine.Facts
+	id, version, codename := f.Distro()
+	name, _ := e.machine.Kernel.Hostname()
+	return map[string]any{
+		"dist":     []any{id, version, codename},
+		"platform": "Linux-" + f.KernelRelease() + "-" + f.Architecture(),
+		"python":   "",
+		"release":  f.KernelRelease(),
+		"system":   "Linux",
+		"uname":    []any{"Linux", name, f.KernelRelease(), "", f.Architecture()},
+		"variant":  f.Variant(),
+	}
+}
+
+// standard are the v1 keys, the same on every cloud.
+func (e *Engine) standard() map[string]any {
+	in, f := e.now, e.machine.Facts
+	id, version, codename := f.Distro()
+	cloud := in.Cloud
+	if cloud == "" {
+		cloud = "unknown"
+	}
+	v1 := map[string]any{
+		"_beta_keys": []any{"subplatform"}, "cloud_id": in.CloudID(), "distro": id, "distro_version": version, "distro_release": codename,
+		"kernel_release": f.KernelRelease(), "machine": f.Architecture(), "platform": in.Platform, "subplatform": in.Subplatform,
+		"public_ssh_keys": anys(in.PublicKeys()), "python_version": "", "region": orNil(in.Region), "system_platform": "Linux-" + f.KernelRelease() + "-" + f.Architecture(),
+		"variant": f.Variant(),
+	}
+	host, _, _ := strings.Cut(in.Hostname, ".")
+	both := map[string]any{"availability_zone": orNil(in.Zone), "cloud_name": cloud, "instance_id": in.ID, "local_hostname": orNil(host)}
+	for key, value := range both {
+		v1[key] = value
+		v1[strings.ReplaceAll(key, "_", "-")] = value
+	}
+	return v1
+}
+
+// sensitivePaths are what only root may see: cloud-init's list, and what the source adds.
+func sensitivePaths(more []string) []string {
+	all := []string{"combined_cloud_config", "merged_cfg", "merged_system_cfg", "security-credentials", "userdata", "user-data", "user_data",
+		"vendordata", "vendor-data", "ds/vendor_data", "ds/user_data", "ds/user-data", "ds/vendor-data", "system_info"}
+	for _, path := range more {
+		if !slices.Contains(all, path) {
+			all = append(all, path)
+		}
+	}
+	return all
+}
+
+// Redacted stands in place of what only root may see.
+const Redacted = "redacted for non-root user"
+
+// redact is a copy without what is sensitive: a path from the top, or a name anywhere.
+func redact(data map[string]any, sensitive []string) map[string]any {
+	return redacted(data, "", sensitive).(map[string]any)
+}
+
+func redacted(data any, at string, sensitive []string) any {
+	m, ok := data.(map[string]any)
+	if !ok {
+		return data
+	}
+	out := make(map[string]any, len(m))
+	for key, value := range m {
+		name := strings.TrimPrefix(at+"/"+key, "/")
+		if isSensitive(name, key, sensitive) {
+			out[key] = Redacted
+			continue
+		}
+		out[key] = redacted(value, name, sensitive)
+	}
+	return out
+}
+
+func isSensitive(name, key string, sensitive []string) bool {
+	for _, s := range sensitive {
+		if strings.EqualFold(s, name) || strings.EqualFold(s, key) {
+			return true
+		}
+	}
+	return false
+}
+
+// templateVars are the variables of templates: instance-data, with the keys of v1 at the top as well.
+func (e *Engine) templateVars() map[string]any {
+	text, err := e.state.Files.Read(e.runFile("instance-data-sensitive.json"))
+	var data map[string]any
+	if err != nil || json.Unmarshal([]byte(text), &data) != nil {
+		return map[string]any{}
+	}
+	return TemplateVars(data)
+}
+
+// TemplateVars are instance-data as templates see it: the keys of v1 at the top too, and names that Jinja would read as
+// an operation spelled with underscores as well.
+func TemplateVars(data map[string]any) map[string]any {
+	vars := aliased(data).(map[string]any)
+	if v1, ok := vars["v1"].(map[string]any); ok {
+		for key, value := range v1 {
+			if _, taken := vars[key]; !taken {
+				vars[key] = value
+			}
+		}
+	}
+	return vars
+}
+
+// Alias is a name as templates can spell it: signs that Jinja would read as operations become underscores.
+func Alias(name string) string {
+	return strings.NewReplacer("-", "_", ".", "_", "/", "_", "+", "_", "*", "_").Replace(name)
+}
+
+// aliased adds for each name with an operator in it the same with underscores.
+func aliased(data any) any {
+	switch data := data.(type) {
+	case map[string]any:
+		out := make(map[string]any, len(data))
+		for key, value := range data {
+			out[Alias(key)] = aliased(value)
+		}
+		for key, value := range data {
+			out[key] = aliased(value)
+		}
+		return out
+	case []any:
+		out := make([]any, len(data))
+		for i, item := range data {
+			out[i] = aliased(item)
+		}
+		return out
+	}
+	return Whole(data)
+}
+
+// Whole is data out of JSON with whole numbers as such.
+func Whole(data any) any {
+	switch data := data.(type) {
+	case float64:
+		if data == float64(int64(data)) {
+			return int64(data)
+		}
+	case map[string]any:
+		for key, value := range data {
+			data[key] = Whole(value)
+		}
+	case []any:
+		for i, value := range data {
+			data[i] = Whole(value)
+		}
+	}
+	return data
+}

@@ -1,0 +1,207 @@
+// Package engine takes a machine from what the cloud says to what it should be: the layers of configuration, the four
+// stages of a boot, how often each module runs, and the files in which all of that is remembered.
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"openguest/internal/conf"
+	"openguest/internal/instance"
+	"openguest/internal/machine"
+	"openguest/internal/module"
+)
+
+// A Stage is one of the four parts of a boot, under the name that status.json has for it.
+type Stage string
+
+// The stages in their order.
+const (
+	Local   Stage = "init-local"
+	Network Stage = "init"
+	Config  Stage = "modules-config"
+	Final   Stage = "modules-final"
+)
+
+// Stages are the stages of a boot, in order.
+func Stages() []Stage { return []Stage{Local, Network, Config, Final} }
+
+// Options say how an engine is to work.
+type Options struct {
+	Version string             // of the program, for logs and files
+	Force   bool               // go on without a data source
+	Files   []string           // configuration files with the highest priority of all: --file
+	Given   *instance.Instance // what the cloud says, where the person gave it; nil asks the cloud
+	Args    []string           // of a single module
+	Every   module.Frequency   // of a single module; empty means its own
+	// KernelCommandLine is what the environment says in place of the kernel, as containers are told; may be empty.
+	KernelCommandLine string
+	// Progress is told when a module begins and when it has ended; may be nil.
+	Progress func(Step)
+	// Terminal says that a person is looking: the log's warnings are not repeated on the error output.
+	Terminal bool
+}
+
+// A Step is one module, begun or ended.
+type Step struct {
+	Stage   Stage
+	Module  string
+	Ended   bool
+	Took    time.Duration
+	Changes int // how many changes it made
+	Err     error
+}
+
+// An Engine configures one machine.
+type Engine struct {
+	machine machine.Machine // what is changed through it is written down
+	state   machine.Machine // the same, for our own files
+	options Options
+	paths   module.Paths
+	base    *conf.Value // defaults, image and kernel command line
+	config  *conf.Value // base, with what the cloud gave
+	distro  *module.Distro
+	now     *instance.Instance
+	log     *log
+	output  machine.Output
+	status  *status
+	stage   Stage
+}
+
+// New makes an engine for a machine.
+func New(m machine.Machine, o Options) *Engine {
+	e := &Engine{machine: m, state: m.Quiet(), options: o}
+	e.log = newLog(e.state)
+	if m.Ledger != nil {
+		m.Ledger.Observe = func(entry machine.Entry) { e.log.Log(module.Debug, "changed: %s", entry) }
+	}
+	return e
+}
+
+// ErrDisabled says that somebody wants no configuration on this machine.
+var ErrDisabled = errors.New("disabled")
+
+// Boot runs the four stages, one after the other, and returns the number of errors.
+func (e *Engine) Boot(ctx context.Context) (failed int, err error) {
+	for _, stage := range Stages() {
+		n, err := e.Run(ctx, stage)
+		failed += n
+		if err != nil {
+			return failed, err
+		}
+	}
+	return failed, nil
+}
+
+// Run runs one stage and returns the number of its errors. It keeps status.json true while it does.
+func (e *Engine) Run(ctx context.Context, stage Stage) (int, error) {
+	e.load()
+	if by := e.disabled(); by != "" {
+		return 0, fmt.Errorf("%w by %s", ErrDisabled, by)
+	}
+	e.stage = stage
+	e.status = e.openStatus(stage)
+	errs := e.run(ctx, stage)
+	e.finish(stage, errs)
+	return len(errs), context.Cause(ctx)
+}
+
+func (e *Engine) run(ctx context.Context, stage Stage) []string {
+	switch stage {
+	case Local:
+		return e.local(ctx)
+	case Network:
+		return e.network(ctx)
+	case Config:
+		return e.later(ctx, module.Config)
+	}
+	return e.later(ctx, module.Final)
+}
+
+// Single runs one module and returns its error.
+func (e *Engine) Single(ctx context.Context, name string) error {
+	e.load()
+	e.openLog()
+	if err := e.resume(); err != nil {
+		return err
+	}
+	m := module.Find(name)
+	if m == nil {
+		return fmt.Errorf("there is no module %q; `openguest docs` lists them", name)
+	}
+	entry := listed{name: name, module: m, every: m.Every, args: e.options.Args}
+	if e.options.Every != "" {
+		entry.every = e.options.Every
+	}
+	return e.runModule(ctx, entry)
+}
+
+// Modules runs the list of modules of one mode again and returns the number of errors.
+func (e *Engine) Modules(ctx context.Context, mode module.Stage) (int, error) {
+	switch mode {
+	case module.Config:
+		return e.Run(ctx, Config)
+	case module.Final:
+		return e.Run(ctx, Final)
+	}
+	e.load()
+	e.openLog()
+	if err := e.resume(); err != nil {
+		return 1, err
+	}
+	return len(e.runList(ctx, module.Init)), context.Cause(ctx)
+}
+
+// later is the config stage and the final stage: the instance is known.
+func (e *Engine) later(ctx context.Context, list module.Stage) []string {
+	e.openLog()
+	if err := e.resume(); err != nil {
+		e.log.Log(module.Error, "%v", err)
+		return []string{err.Error()}
+	}
+	e.openOutput(string(list))
+	e.welcome("modules:" + string(list))
+	return e.runList(ctx, list)
+}
+
+// OwnState is the folder of the files that only we read: the instance, its configuration with the place of each value,
+// the verdicts. cloud-init has nothing like them.
+const OwnState = "/var/lib/openguest"
+
+// Paths are the folders of the state of a machine, as its configuration names them.
+func Paths(m machine.Machine) module.Paths {
+	e := New(m, Options{})
+	e.load()
+	return e.paths
+}
+
+// BaseConfig is the configuration of the image of a machine: all layers below the cloud's.
+func BaseConfig(m machine.Machine) *conf.Value {
+	e := New(m, Options{})
+	e.load()
+	return e.base
+}
+
+// LogFiles are the files that a boot logs to: the log and what output: names.
+func LogFiles(m machine.Machine) []string {
+	e := New(m, Options{})
+	e.load()
+	files := []string{e.config.Get("def_log_file").Str("/var/log/cloud-init.log")}
+	for _, section := range []string{"init", "config", "final", "all"} {
+		o := readOutput(e.config.Get("output"), section)
+		for _, spelling := range []string{o.Out, o.Err} {
+			words := strings.Fields(strings.TrimLeft(spelling, "|> "))
+			if len(words) == 0 || !strings.HasPrefix(words[len(words)-1], "/") {
+				continue
+			}
+			if name := words[len(words)-1]; !slices.Contains(files, name) {
+				files = append(files, name)
+			}
+		}
+	}
+	return files
+}

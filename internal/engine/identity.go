@@ -1,0 +1,202 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"strings"
+
+	"openguest/internal/conf"
+	"openguest/internal/instance"
+	"openguest/internal/machine"
+	"openguest/internal/module"
+	"openguest/internal/source"
+)
+
+// kept is an instance as we remember it, with what was true of the machine when it was found.
+type kept struct {
+	Instance *instance.Instance `json:"instance"`
+	UUID     string             `json:"product_uuid"` // of the hardware; empty where there is none
+}
+
+var errNoSource = errors.New("no data source found")
+
+// identify finds out which instance this machine is. One that was known is kept while the cloud is silent, unless the
+// machine itself is another.
+func (e *Engine) identify(ctx context.Context, stage source.Stage) (*instance.Instance, error) {
+	if e.options.Given != nil {
+		return e.options.Given, nil
+	}
+	last := e.recall()
+	env := e.sourceEnv(stage)
+	env.Last = last
+	if last != nil && e.isCurrent(ctx, env, last) {
+		e.log.Log(module.Debug, "restored from cache: %s", last.Detail)
+		return last, nil
+	}
+	choice := source.Detect(e.machine.Facts, env)
+	for _, line := range choice.Lines {
+		e.log.Log(module.Debug, "detection: %s", line)
+	}
+	in, _, reasons, err := source.Find(ctx, env, choice.List)
+	for _, reason := range reasons {
+		e.log.Log(module.Debug, "search: %s", reason)
+	}
+	switch {
+	case err == nil && (in.Source != "None" || last == nil || last.Source == "None"):
+		return in, nil
+	case last != nil && !errors.Is(err, source.ErrNotYet):
+		e.log.Log(module.Warning, "the cloud says nothing about this machine (%v); it stays the instance %s", firstOf(err, errNoSource), last.ID)
+		return last, nil
+	case err == nil:
+		return in, nil
+	}
+	return nil, err
+}
+
+func firstOf(a, b error) error {
+	if a != nil {
+		return a
+	}
+	return b
+}
+
+// isCurrent says whether the remembered instance is this one without asking the cloud: it was found in this very boot, or
+// somebody said that it is to be trusted, or its source can tell.
+func (e *Engine) isCurrent(ctx context.Context, env *source.Env, last *instance.Instance) bool {
+	running, err := e.state.Files.Read(path.Join(e.paths.Run, ".instance-id"))
+	if err == nil && strings.TrimSpace(running) == last.ID {
+		return true
+	}
+	if e.config.Get("manual_cache_clean").Truth(false) || machine.Exists(e.state.Files, e.paths.Cloud+"/instance/manual-clean") {
+		return true
+	}
+	s := source.Named(last.Source)
+	return s != nil && s.Check != nil && s.Check(ctx, env, last)
+}
+
+func (e *Engine) sourceEnv(stage source.Stage) *source.Env {
+	return &source.Env{Machine: e.state, Config: e.base, Stage: stage, Seed: path.Join(e.paths.Cloud, "seed"),
+		Warn:       func(format string, args ...any) { e.log.Log(module.Warning, format, args...) },
+		Deprecated: func(format string, args ...any) { e.log.Log(module.Deprecated, format, args...) },
+		Info:       func(format string, args ...any) { e.log.Log(module.Info, format, args...) },
+		Debug:      func(format string, args ...any) { e.log.Log(module.Debug, format, args...) }}
+}
+
+// recall is the instance that this machine was last; nil where there was none, or where it was another machine.
+func (e *Engine) recall() *instance.Instance {
+	var last kept
+	text, err := e.state.Files.Read(path.Join(OwnState, "instance.json"))
+	if err != nil || json.Unmarshal([]byte(text), &last) != nil || last.Instance == nil {
+		return nil
+	}
+	if !sameUUID(last.UUID, e.machine.Facts.DMI("product_uuid")) {
+		e.log.Log(module.Info, "this is another machine than the one that was the instance %s", last.Instance.ID)
+		return nil
+	}
+	return last.Instance
+}
+
+// sameUUID compares two product uuids. Firmware may write the first three fields the other way round.
+func sameUUID(a, b string) bool {
+	a, b = strings.ToLower(a), strings.ToLower(b)
+	return a == b || a == swapped(b)
+}
+
+// swapped is a uuid with the bytes of its first three fields in the other order.
+func swapped(uuid string) string {
+	fields := strings.Split(uuid, "-")
+	for i := range min(3, len(fields)) {
+		f, turned := fields[i], ""
+		for j := len(f); j >= 2; j -= 2 {
+			turned += f[j-2 : j]
+		}
+		fields[i] = turned
+	}
+	return strings.Join(fields, "-")
+}
+
+// resume takes up the instance of this boot, as an earlier stage left it.
+func (e *Engine) resume() error {
+	if e.now == nil {
+		if e.now = e.recall(); e.now == nil {
+			return errNoSource
+		}
+	}
+	e.paths.Folder = e.now.Folder()
+	var p parts
+	if text, err := e.state.Files.Read(path.Join(OwnState, "parts.json")); err == nil {
+		json.Unmarshal([]byte(text), &p)
+	}
+	e.merge(&p)
+	return nil
+}
+
+// nobody is the instance of a machine that goes on without a source.
+func nobody() *instance.Instance {
+	return &instance.Instance{Source: "None", Detail: "DataSourceNone", ID: "iid-datasource-none", Mode: "net", Platform: "none", Cloud: "none"}
+}
+
+// become writes down which instance this is: the folder, the link to it, and what it was before.
+func (e *Engine) become(in *instance.Instance) error {
+	e.now, e.paths.Folder = in, in.Folder()
+	for _, dir := range []string{"handlers", "scripts", "sem"} {
+		e.folder(e.paths.Instance(dir), 0o755)
+	}
+	previous := "NO_PREVIOUS_INSTANCE_ID"
+	if text, err := e.state.Files.Read(e.paths.Data("instance-id")); err == nil {
+		previous = strings.TrimSpace(text)
+	}
+	detail := in.Detail
+	if !strings.HasPrefix(detail, "DataSource"+in.Source+":") {
+		detail = "DataSource" + in.Source + ": " + in.Detail
+	}
+	before := detail
+	if text, err := e.state.Files.Read(e.paths.Instance("datasource")); err == nil && strings.TrimSpace(text) != "" {
+		before = strings.TrimSpace(text)
+	}
+	return errors.Join(
+		e.keep(in),
+		e.put(e.paths.Instance("datasource"), 0o644, detail+"\n"),
+		e.put(e.paths.Data("previous-datasource"), 0o644, before+"\n"),
+		e.link(e.paths.Cloud+"/instance", e.paths.Instance()),
+		e.put(e.paths.Data("previous-instance-id"), 0o644, previous+"\n"),
+		e.put(e.paths.Data("instance-id"), 0o644, in.ID+"\n"),
+		e.put(path.Join(e.paths.Run, ".instance-id"), 0o644, in.ID+"\n"),
+		e.describe(),
+	)
+}
+
+// keep remembers the instance for the later stages and the next boot.
+func (e *Engine) keep(in *instance.Instance) error {
+	text, err := json.Marshal(kept{in, e.machine.Facts.DMI("product_uuid")})
+	if err != nil {
+		return fmt.Errorf("remember the instance: %w", err)
+	}
+	return e.put(path.Join(OwnState, "instance.json"), 0o600, string(text))
+}
+
+// put writes a file of ours.
+func (e *Engine) put(name string, mode fs.FileMode, text string) error {
+	_, err := e.state.Files.Put(name, machine.File(mode, text))
+	return err
+}
+
+func (e *Engine) link(name, target string) error {
+	_, err := e.state.Files.Put(name, machine.Link(target))
+	return err
+}
+
+func (e *Engine) folder(name string, mode fs.FileMode) error {
+	return machine.MakeFolders(e.state.Files, name, machine.Folder(mode))
+}
+
+// parts are the configurations that the cloud gave, each value with the place where it was written.
+type parts struct {
+	User    *conf.Value `json:"user"`
+	Vendor  *conf.Value `json:"vendor"`
+	Vendor2 *conf.Value `json:"vendor2"`
+}

@@ -1,0 +1,102 @@
+package engine
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"openguest/internal/machine"
+	"openguest/internal/module"
+)
+
+// log is /var/log/cloud-init.log, in the form that tools read, and what of it degrades a boot. Until its file is known it
+// keeps the lines.
+type log struct {
+	machine  machine.Machine
+	file     string
+	gid, uid int
+	waiting  []string
+	verdicts []module.Verdict
+	// recoverable are the lines of Warning and above of this stage, by level.
+	recoverable map[string][]string
+	echo        func(line string) // shows warnings to who is looking; may be nil
+	source      string            // the file that a line seems to come from
+}
+
+func newLog(m machine.Machine) *log {
+	return &log{machine: m, recoverable: map[string][]string{}, source: "main.py"}
+}
+
+// open names the file; what waited is written.
+func (l *log) open(file string, uid, gid int) {
+	l.file, l.uid, l.gid = file, uid, gid
+	waiting := l.waiting
+	l.waiting = nil
+	if len(waiting) > 0 {
+		l.write(strings.Join(waiting, ""))
+	}
+}
+
+// Log writes one line. A message of several lines stays one entry.
+func (l *log) Log(level module.Level, format string, args ...any) {
+	message := fmt.Sprintf(format, args...)
+	line := fmt.Sprintf("%s - %s[%s]: %s\n", l.machine.Clock.Now().UTC().Format("2006-01-02 15:04:05,000"), l.source, level, message)
+	if level == module.Warning || level == module.Error || level == module.Deprecated {
+		if !slices.Contains(l.recoverable[string(level)], message) {
+			l.recoverable[string(level)] = append(l.recoverable[string(level)], message)
+		}
+		if l.echo != nil {
+			l.echo(line)
+		}
+	}
+	l.write(line)
+}
+
+// write adds to the file. A log that cannot be written must not stop a boot: a full disk is said on the error output only.
+func (l *log) write(lines string) {
+	if l.file == "" {
+		l.waiting = append(l.waiting, lines)
+		return
+	}
+	l.machine.Files.Append(l.file, lines, machine.File(0o640, "").Owned(l.uid, l.gid))
+}
+
+// Verdict keeps a verdict. Two modules may read the same key: what is wrong with it is kept once.
+func (l *log) Verdict(v module.Verdict) {
+	if v.Verdict == module.Rejected && slices.ContainsFunc(l.verdicts, func(old module.Verdict) bool { return old.Origin == v.Origin && old.Key == v.Key }) {
+		return
+	}
+	l.verdicts = append(l.verdicts, v)
+}
+
+// Console prints on the system's console, where there is one.
+func (l *log) Console(text string) {
+	l.machine.Files.Append("/dev/console", text, machine.File(0o600, ""))
+}
+
+// openLog finds the log's file and gives it to the first owner that there is.
+func (e *Engine) openLog() {
+	file := e.config.Get("def_log_file").Str("/var/log/cloud-init.log")
+	machine.MakeFolders(e.state.Files, path.Dir(file), machine.Folder(0o755))
+	uid, gid := e.logOwner()
+	if !e.options.Terminal {
+		e.log.echo = func(line string) { e.say(line) }
+	}
+	e.log.open(file, uid, gid)
+	e.tightenLog(file, uid, gid)
+}
+
+// tightenLog takes the rights of others off the log, and gives it to its owner.
+func (e *Engine) tightenLog(file string, uid, gid int) {
+	n, err := e.state.Files.Look(file)
+	if err != nil || !n.Mode.IsRegular() || n.Mode&^0o640 == 0 && n.UID == uid && n.GID == gid {
+		return
+	}
+	n, err = machine.Get(e.state.Files, file)
+	if err != nil {
+		return
+	}
+	n.Mode &= 0o640
+	e.state.Files.Put(file, n.Owned(uid, gid))
+}

@@ -1,0 +1,258 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"openguest/internal/conf"
+	"openguest/internal/machine"
+	"openguest/internal/module"
+)
+
+// listed is one entry of a list of modules in cloud.cfg.
+type listed struct {
+	name   string // as spelled there
+	module *module.Module
+	every  module.Frequency
+	args   []string
+}
+
+// list reads the list of modules of a stage: "name", [name, frequency, argument…] or {name, frequency, args}.
+func (e *Engine) list(stage module.Stage) (entries []listed) {
+	v := e.config.Get("cloud_" + string(stage) + "_modules")
+	if v.IsNull() {
+		return nil
+	}
+	for _, item := range v.Items {
+		entry, every, ok := readListed(item)
+		if !ok {
+			continue
+		}
+		if entry.module = module.Find(entry.name); entry.module == nil {
+			e.noModule(item, entry.name)
+			continue
+		}
+		entry.every = e.frequency(item, entry, every)
+		entries = append(entries, entry)
+	}
+	return entries
+}
+
+func readListed(item *conf.Value) (entry listed, every string, ok bool) {
+	switch item.Kind {
+	case conf.String:
+		entry.name = item.Text
+	case conf.List:
+		words := item.Strings()
+		if len(words) > 0 {
+			entry.name = words[0]
+		}
+		if len(words) > 1 {
+			every = words[1]
+			entry.args = words[2:]
+		}
+	case conf.Map:
+		entry.name, every = item.Get("name").Str(""), item.Get("frequency").Str("")
+		entry.args = item.Get("args").Strings()
+	}
+	entry.name = strings.TrimSpace(entry.name)
+	return entry, strings.TrimSpace(every), entry.name != ""
+}
+
+func (e *Engine) noModule(item *conf.Value, name string) {
+	id := module.ID(name)
+	if module.Removed(id) {
+		e.log.Log(module.Info, "Module `%s` has been removed from cloud-init. It may be removed from `/etc/cloud/cloud.cfg`.", id)
+		return
+	}
+	hint := ""
+	if near := conf.Nearest(id, moduleNames()); near != "" {
+		hint = fmt.Sprintf("did you mean %q?", near)
+	}
+	e.problem(conf.Problem{Origin: item.Origin, Path: name, Message: "Could not find module named " + id, Hint: hint, Level: conf.Rejected})
+}
+
+func moduleNames() (names []string) {
+	for _, m := range module.All() {
+		names = append(names, m.Name)
+	}
+	return names
+}
+
+func (e *Engine) frequency(item *conf.Value, entry listed, every string) module.Frequency {
+	switch f := module.Frequency(every); f {
+	case module.PerInstance, module.Always, module.Once:
+		return f
+	case "":
+	default:
+		e.problem(conf.Problem{Origin: item.Origin, Path: entry.name, Level: conf.Deprecated,
+			Message: fmt.Sprintf("Config specified module %s has an unknown frequency %s", entry.name, every), Hint: "use once-per-instance, always or once"})
+	}
+	return entry.module.Every
+}
+
+// runList runs the modules of a stage and returns what failed, in the form that status.json has.
+func (e *Engine) runList(ctx context.Context, stage module.Stage) (errs []string) {
+	var inactive []string
+	for _, entry := range e.list(stage) {
+		if ctx.Err() != nil {
+			return errs
+		}
+		if !entry.module.IsActive(e.config) {
+			inactive = append(inactive, entry.name)
+			continue
+		}
+		if !e.isForDistro(entry) {
+			continue
+		}
+		if err := e.runModule(ctx, entry); err != nil {
+			errs = append(errs, pythonTuple(entry.name, err))
+		}
+	}
+	if inactive != nil {
+		slices.Sort(inactive)
+		e.log.Log(module.Info, "Skipping modules '%s' because no applicable config is provided.", strings.Join(inactive, ","))
+	}
+	return errs
+}
+
+// pythonTuple writes a failure as cloud-init does: tools read it.
+func pythonTuple(name string, err error) string {
+	text := strings.NewReplacer(`\`, `\\`, `'`, `\'`, "\n", `\n`).Replace(err.Error())
+	return fmt.Sprintf("('%s', RuntimeError('%s'))", name, text)
+}
+
+// isForDistro says whether a module may run on this distribution.
+func (e *Engine) isForDistro(entry listed) bool {
+	if len(entry.module.Distros) == 0 || slices.Contains(entry.module.Distros, e.distro.ID) {
+		return true
+	}
+	for _, name := range e.config.Get("unverified_modules").Strings() {
+		if module.ID(name) == entry.module.Name {
+			e.log.Log(module.Info, "running unverified_modules: '%s'", entry.name)
+			return true
+		}
+	}
+	e.log.Log(module.Info, "Skipping modules '%s' because they are not verified on distro '%s'.  To run anyway, add them to 'unverified_modules' in config.",
+		entry.name, e.distro.ID)
+	return false
+}
+
+// runModule runs one module if it is due. The semaphore of one that must never run twice is written before it runs, that
+// of others after they succeeded.
+func (e *Engine) runModule(ctx context.Context, entry listed) error {
+	name := "config-" + entry.name
+	what := "init-network"
+	if e.stage == Config || e.stage == Final {
+		what = string(e.stage)
+	}
+	event := what + "/" + name
+	e.log.Log(module.Debug, "start: %s: running %s with frequency %s", event, name, entry.every)
+	if e.hasRun(name, entry.every) {
+		e.log.Log(module.Debug, "finish: %s: SUCCESS: %s previously ran", event, name)
+		return nil
+	}
+	e.step(Step{Stage: e.stage, Module: entry.module.Name})
+	start, before := time.Now(), e.machine.Ledger.Len()
+	err := e.execute(ctx, entry, name)
+	took := time.Since(start)
+	e.step(Step{Stage: e.stage, Module: entry.module.Name, Ended: true, Took: took, Changes: e.machine.Ledger.Len() - before, Err: err})
+	if err != nil && !isUnfinished(err) {
+		e.log.Log(module.Warning, "Running module %s failed: %v", entry.name, err)
+		e.log.Log(module.Debug, "finish: %s: FAIL: running %s with frequency %s", event, name, entry.every)
+		return err
+	}
+	e.log.Log(module.Debug, "finish: %s: SUCCESS: %s ran successfully and took %.3f seconds", event, name, took.Seconds())
+	return nil
+}
+
+// isUnfinished says that a module did what can be done now: the rest waits for the first boot.
+func isUnfinished(err error) bool {
+	return errors.Is(err, machine.ErrDeferred) || errors.Is(err, machine.ErrOffline) || errors.Is(err, machine.ErrUnknown) || errors.Is(err, machine.ErrRoot)
+}
+
+func (e *Engine) step(s Step) {
+	if e.options.Progress != nil {
+		e.options.Progress(s)
+	}
+}
+
+// execute runs a module that is due, marks it as its kind is marked, and says how it ended.
+func (e *Engine) execute(ctx context.Context, entry listed, name string) error {
+	m := entry.module
+	if m.Unbuilt {
+		return e.leave(entry, name)
+	}
+	if m.Marked {
+		if err := e.mark(name, entry.every); err != nil {
+			return err
+		}
+	}
+	e.machine.Ledger.Begin(m.Name, entry.every == module.Always)
+	defer e.machine.Ledger.Begin("", false)
+	said := len(e.log.verdicts)
+	before := e.machine.Ledger.Len()
+	err := m.Run(ctx, e.env(entry))
+	e.conclude(entry, said, before, err)
+	switch {
+	case errors.Is(err, module.ErrSkip):
+		err = nil
+	case err != nil && m.Marked && isUnfinished(err):
+		e.unmark(name, entry.every)
+	}
+	if err == nil && !m.Marked {
+		return e.mark(name, entry.every)
+	}
+	return err
+}
+
+// unmark takes back the semaphore of a module that could not run here at all: it is for the first boot.
+func (e *Engine) unmark(name string, every module.Frequency) {
+	if every != module.Always {
+		e.state.Files.Remove(e.semaphore(name, every))
+	}
+}
+
+// leave is what happens to a module that is not built yet: where somebody asked for it, it is said and stays due.
+func (e *Engine) leave(entry listed, name string) error {
+	for _, key := range entry.module.Keys() {
+		v := e.config.Get(key)
+		if v != nil && !v.Equal(e.base.Get(key)) { // what the image itself says asks for nothing new
+			e.log.Verdict(module.Verdict{Origin: v.Origin.String(), Key: key, Verdict: module.Skipped, Reason: "not built yet", Module: entry.module.Name})
+			e.log.Log(module.Warning, "%s: %s: skipped: not built yet", v.Origin, key)
+			return nil
+		}
+	}
+	return e.mark(name, entry.every)
+}
+
+// conclude gives a verdict to the keys of a module that said nothing about what is in them.
+func (e *Engine) conclude(entry listed, said, before int, err error) {
+	v := module.Verdict{Verdict: module.Unchanged, Module: entry.module.Name}
+	if e.machine.Ledger.Len() > before {
+		v.Verdict = module.Applied
+	}
+	v = module.Judge(v, err)
+	items := e.log.verdicts[said:]
+	judged := slices.ContainsFunc(items, func(i module.Verdict) bool { return i.Module == entry.module.Name && i.Verdict != module.Rejected })
+	failed := slices.ContainsFunc(items, func(i module.Verdict) bool { return i.Verdict == v.Verdict })
+	if judged && (err == nil || failed) {
+		return
+	}
+	for _, key := range entry.module.Keys() {
+		if value := e.config.Get(key); value != nil {
+			v.Key, v.Origin = key, value.Origin.String()
+			e.log.Verdict(v)
+		}
+	}
+}
+
+// env is the environment of a module.
+func (e *Engine) env(entry listed) *module.Env {
+	return &module.Env{Machine: e.machine, Instance: e.now, Config: e.config, Distro: e.distro, Paths: e.paths, Args: entry.args,
+		Output: e.output, Report: e.log, Module: entry.module.Name}
+}

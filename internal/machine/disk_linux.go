@@ -1,0 +1,367 @@
+package machine
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"runtime"
+	"strings"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// disk is the store of real files below a folder. It opens the folder of each name without following any link, so that
+// what the walk found out stays true until the write.
+type disk struct {
+	root int // a descriptor of the root folder
+	uid  int // who runs the program
+	// label says which SELinux label the policy gives a new file; nil where there is no SELinux.
+	label func(name string, mode fs.FileMode) string
+}
+
+// openDisk opens the files below a folder.
+func openDisk(dir string) (*disk, error) {
+	fd, err := unix.Open(dir, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, fmt.Errorf("open the root folder %s: %w", dir, err)
+	}
+	return &disk{root: fd, uid: os.Geteuid()}, nil
+}
+
+func (d *disk) self() int { return d.uid }
+
+// beneath is how the kernel may resolve a name that the walk has resolved already: not at all.
+var beneath = unix.OpenHow{
+	Flags:   unix.O_PATH | unix.O_DIRECTORY | unix.O_CLOEXEC,
+	Resolve: unix.RESOLVE_IN_ROOT | unix.RESOLVE_NO_SYMLINKS | unix.RESOLVE_NO_MAGICLINKS,
+}
+
+// folder opens a folder by its link-free name.
+func (d *disk) folder(name string) (int, error) {
+	how := beneath
+	fd, err := unix.Openat2(d.root, name, &how)
+	if errors.Is(err, unix.ENOSYS) || errors.Is(err, unix.EPERM) { // before Linux 5.6, or a filter of system calls
+		return d.descend(name)
+	}
+	return fd, err
+}
+
+// descend is folder for kernels without openat2: one component after the other, none of which may be a link.
+func (d *disk) descend(name string) (int, error) {
+	at, err := unix.Dup(d.root)
+	for _, part := range strings.Split(name, "/") {
+		if err != nil {
+			return -1, err
+		}
+		var next int
+		next, err = unix.Openat(at, part, unix.O_PATH|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+		unix.Close(at)
+		at = next
+	}
+	return at, err
+}
+
+// in does something in the folder that a place is in, with the rights of the place.
+func (d *disk) in(p place, do func(folder int, base string) error) error {
+	return d.as(p, func() error {
+		fd, err := d.folder(path.Dir(p.path))
+		if err != nil {
+			return &fs.PathError{Op: "open", Path: path.Dir(p.name()), Err: err}
+		}
+		defer unix.Close(fd)
+		return do(fd, path.Base(p.path))
+	})
+}
+
+func (d *disk) look(p place) (n Node, err error) {
+	err = d.in(place{path: p.path}, func(folder int, base string) error {
+		var st unix.Stat_t
+		if err := unix.Fstatat(folder, base, &st, unix.AT_SYMLINK_NOFOLLOW); err != nil {
+			return &fs.PathError{Op: "look", Path: p.name(), Err: err}
+		}
+		n = Node{Mode: modeOf(st.Mode), UID: int(st.Uid), GID: int(st.Gid)}
+		if n.Mode.Type() == fs.ModeSymlink {
+			n.Data, err = readlink(folder, base)
+		}
+		return err
+	})
+	return n, err
+}
+
+func readlink(folder int, base string) (string, error) {
+	buffer := make([]byte, unix.PathMax)
+	n, err := unix.Readlinkat(folder, base, buffer)
+	if err != nil {
+		return "", err
+	}
+	return string(buffer[:n]), nil
+}
+
+func (d *disk) read(p place) (content string, err error) {
+	f, err := d.open(p, unix.O_RDONLY, Node{})
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	if content, err := io.ReadAll(f); err == nil {
+		return string(content), nil
+	} else {
+		return "", &fs.PathError{Op: "read", Path: p.name(), Err: bare(err)}
+	}
+}
+
+// open opens a file, and never what a link leads to. With O_CREAT it makes it as n.
+func (d *disk) open(p place, flags int, n Node) (f *os.File, err error) {
+	made := false
+	err = d.in(p, func(folder int, base string) error {
+		fd, err := unix.Openat(folder, base, flags&^unix.O_CREAT|unix.O_NOFOLLOW|unix.O_CLOEXEC|unix.O_NOCTTY, 0)
+		if errors.Is(err, unix.ENOENT) && flags&unix.O_CREAT != 0 {
+			made = true
+			fd, err = unix.Openat(folder, base, flags|unix.O_EXCL|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o600)
+		}
+		if err != nil {
+			return &fs.PathError{Op: "open", Path: p.name(), Err: err}
+		}
+		f = os.NewFile(uintptr(fd), p.name())
+		return nil
+	})
+	if err == nil && made {
+		err = d.dress(f, p, n, "")
+	}
+	return f, err
+}
+
+// dress gives an open file its owner, its mode and its label.
+func (d *disk) dress(f *os.File, p place, n Node, label string) error {
+	fd := int(f.Fd())
+	if err := chown(n, func() error { return unix.Fchown(fd, n.UID, n.GID) }); err != nil {
+		return err
+	}
+	if label == "" && d.label != nil {
+		label = d.label(p.name(), n.Mode)
+	}
+	if label != "" {
+		if err := unix.Fsetxattr(fd, labelName, []byte(label), 0); err != nil && !errors.Is(err, unix.ENOTSUP) {
+			return fmt.Errorf("set the SELinux label %s: %w", label, err)
+		}
+	}
+	return unix.Fchmod(fd, unixMode(n.Mode))
+}
+
+// chown gives away, where there is somebody to give to.
+func chown(n Node, do func() error) error {
+	if os.Geteuid() != 0 && n.UID == os.Geteuid() {
+		return nil
+	}
+	return do()
+}
+
+const labelName = "security.selinux"
+
+// labelAt is the label that a file has; empty where it has none.
+func labelAt(folder int, base string) string {
+	buffer := make([]byte, 256)
+	n, err := unix.Lgetxattr(fmt.Sprintf("/proc/self/fd/%d/%s", folder, base), labelName, buffer)
+	if err != nil {
+		return ""
+	}
+	return string(buffer[:n])
+}
+
+func (d *disk) list(p place) (names []string, err error) {
+	err = d.in(place{path: path.Join(p.path, "x")}, func(folder int, _ string) error {
+		fd, err := unix.Openat(folder, ".", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+		if err != nil {
+			return err
+		}
+		dir := os.NewFile(uintptr(fd), p.name())
+		defer dir.Close()
+		names, err = dir.Readdirnames(-1)
+		return err
+	})
+	return names, err
+}
+
+func (d *disk) append(p place, data string, n Node) error {
+	f, err := d.open(p, unix.O_WRONLY|unix.O_APPEND|unix.O_CREAT, n)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(data)
+	return errors.Join(err, f.Close())
+}
+
+func (d *disk) put(p place, n Node) (string, error) {
+	switch {
+	case n == gone:
+		return "", d.remove(p)
+	case n.Mode.IsDir():
+		return "", d.mkdir(p, n)
+	case n.Mode.Type() == fs.ModeSymlink:
+		return "", d.symlink(p, n)
+	case strings.HasPrefix(p.path, "proc/") || strings.HasPrefix(p.path, "sys/"):
+		return "", d.append(p, n.Data, n)
+	}
+	return d.replace(p, n)
+}
+
+func (d *disk) remove(p place) error {
+	return d.in(p, func(folder int, base string) error {
+		err := unix.Unlinkat(folder, base, 0)
+		if errors.Is(err, unix.EISDIR) {
+			err = unix.Unlinkat(folder, base, unix.AT_REMOVEDIR)
+		}
+		return err
+	})
+}
+
+func (d *disk) mkdir(p place, n Node) error {
+	var f *os.File
+	err := d.in(p, func(folder int, base string) error {
+		if err := unix.Mkdirat(folder, base, 0o700); err != nil && !errors.Is(err, unix.EEXIST) {
+			return err
+		}
+		fd, err := unix.Openat(folder, base, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+		f = os.NewFile(uintptr(fd), p.name())
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.dress(f, p, n, ""), f.Close())
+}
+
+func (d *disk) symlink(p place, n Node) error {
+	return d.in(p, func(folder int, base string) error {
+		temp := tempName(base)
+		if err := unix.Symlinkat(n.Data, folder, temp); err != nil {
+			return err
+		}
+		return rename(folder, temp, base)
+	})
+}
+
+// replace writes a file beside the name and moves it there, or, where the name is a mount point, writes it in place.
+func (d *disk) replace(p place, n Node) (string, error) {
+	temp, label := tempName(path.Base(p.path)), ""
+	var f *os.File
+	err := d.in(p, func(folder int, base string) error {
+		label = labelAt(folder, base)
+		fd, err := unix.Openat(folder, temp, unix.O_CREAT|unix.O_EXCL|unix.O_WRONLY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o600)
+		f = os.NewFile(uintptr(fd), p.name())
+		return err
+	})
+	if err != nil {
+		return "", err
+	}
+	_, err = f.WriteString(n.Data) // whoever owns the folder, this open file is ours to give away
+	if err = errors.Join(err, d.dress(f, p, n, label), f.Sync(), f.Close()); err == nil {
+		err = d.in(p, func(folder int, base string) error { return rename(folder, temp, base) })
+	}
+	if err == nil {
+		return "", nil
+	}
+	d.in(p, func(folder int, _ string) error { return unix.Unlinkat(folder, temp, 0) })
+	if errors.Is(err, unix.EBUSY) || errors.Is(err, unix.EXDEV) {
+		return "in place: it is a mount point", d.overwrite(p, n, label)
+	}
+	return "", err
+}
+
+// overwrite writes a file where it is.
+func (d *disk) overwrite(p place, n Node, label string) error {
+	f, err := d.open(p, unix.O_WRONLY, n)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(n.Data)
+	return errors.Join(err, f.Truncate(int64(len(n.Data))), d.dress(f, p, n, label), f.Sync(), f.Close())
+}
+
+// tempName is a name beside the real one that nobody can guess.
+func tempName(base string) string {
+	if len(base) > 100 {
+		base = base[:100]
+	}
+	return "." + base + ".new-" + rand.Text()
+}
+
+// rename moves a finished file to its name, for good.
+func rename(folder int, from, to string) error {
+	if err := unix.Renameat(folder, from, folder, to); err != nil {
+		unix.Unlinkat(folder, from, 0)
+		return err
+	}
+	fd, err := unix.Openat(folder, ".", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil // a folder that may be written and not read: the file is there all the same
+	}
+	defer unix.Close(fd)
+	return unix.Fsync(fd)
+}
+
+// as runs f with the rights of the place's owner, on a thread that ends with it.
+func (d *disk) as(p place, f func() error) error {
+	if p.uid == 0 || d.uid != 0 {
+		return f()
+	}
+	done := make(chan error)
+	go func() {
+		runtime.LockOSThread() // and never unlocked
+		if err := takeRights(p.uid, p.gid); err != nil {
+			done <- err
+			return
+		}
+		done <- f()
+	}()
+	return <-done
+}
+
+// takeRights gives this thread alone the file system rights of a user; see setfsuid(2).
+func takeRights(uid, gid int) error {
+	group := uint32(gid)
+	if _, _, errno := unix.RawSyscall(unix.SYS_SETGROUPS, 1, uintptr(unsafe.Pointer(&group)), 0); errno != 0 {
+		return fmt.Errorf("leave root's groups: %w", errno)
+	}
+	unix.RawSyscall(unix.SYS_SETFSGID, uintptr(gid), 0, 0)
+	unix.RawSyscall(unix.SYS_SETFSUID, uintptr(uid), 0, 0)
+	if now, _, _ := unix.RawSyscall(unix.SYS_SETFSUID, ^uintptr(0), 0, 0); int(now) != uid {
+		return fmt.Errorf("the kernel did not give the rights of uid %d", uid)
+	}
+	return nil
+}
+
+// modeOf translates the kernel's mode.
+func modeOf(mode uint32) fs.FileMode {
+	m := fs.FileMode(mode & 0o777)
+	types := map[uint32]fs.FileMode{unix.S_IFDIR: fs.ModeDir, unix.S_IFLNK: fs.ModeSymlink, unix.S_IFIFO: fs.ModeNamedPipe,
+		unix.S_IFSOCK: fs.ModeSocket, unix.S_IFBLK: fs.ModeDevice, unix.S_IFCHR: fs.ModeDevice | fs.ModeCharDevice}
+	m |= types[mode&unix.S_IFMT]
+	for bit, flag := range specialBits {
+		if mode&bit != 0 {
+			m |= flag
+		}
+	}
+	return m
+}
+
+var specialBits = map[uint32]fs.FileMode{unix.S_ISUID: fs.ModeSetuid, unix.S_ISGID: fs.ModeSetgid, unix.S_ISVTX: fs.ModeSticky}
+
+// unixMode is the permission part of a mode as the kernel wants it.
+func unixMode(m fs.FileMode) uint32 {
+	mode := uint32(m.Perm())
+	for bit, flag := range specialBits {
+		if m&flag != 0 {
+			mode |= bit
+		}
+	}
+	return mode
+}
+
+// Permissions makes a mode of a number as chmod takes it: 04755 sets the user id on execution.
+func Permissions(number uint32) fs.FileMode { return modeOf(number & 0o7777) }

@@ -1,0 +1,302 @@
+package machine
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+)
+
+// Files are the files of one root. Names start there, with or without a slash. The way to a name decides whose rights
+// count: from the first folder on that is not root's, its owner's, and no link is followed from there on. Nobody has
+// to ask for that, and nobody can forget it.
+type Files interface {
+	Look(name string) (Node, error)                  // what is there, without a file's content; a link is not followed
+	Read(name string) (string, error)                // a file's content
+	List(name string) ([]string, error)              // the names in a folder, sorted
+	Put(name string, n Node) (changed bool, _ error) // makes name be n; where it is so already, touches nothing
+	Remove(name string) (changed bool, _ error)      // a file, a link or an empty folder; nothing there is fine
+	Append(name, data string, n Node) error          // adds to a file, made as n where there is none, or writes into a device
+}
+
+// A Node is what a name stands for: a file, a folder or a link. Equal nodes are the same.
+type Node struct {
+	Mode     fs.FileMode
+	UID, GID int
+	Data     string // a file's content, or where a link leads
+}
+
+// File, Folder and Link make nodes of root's.
+func File(mode fs.FileMode, data string) Node { return Node{Mode: mode, Data: data} }
+
+// Folder is a folder of root's.
+func Folder(mode fs.FileMode) Node { return Node{Mode: fs.ModeDir | mode} }
+
+// Link is a symbolic link.
+func Link(target string) Node { return Node{Mode: fs.ModeSymlink | 0o777, Data: target} }
+
+// Owned is the node with another owner.
+func (n Node) Owned(uid, gid int) Node {
+	n.UID, n.GID = uid, gid
+	return n
+}
+
+// IsPrivate says that not everyone may read the file: what is in it is not to be shown.
+func (n Node) IsPrivate() bool { return n.Mode.IsRegular() && n.Mode&0o004 == 0 }
+
+var gone = Node{Mode: fs.ModeIrregular}
+
+// Get returns what is at name, with its content.
+func Get(f Files, name string) (Node, error) {
+	n, err := f.Look(name)
+	if err == nil && n.Mode.IsRegular() {
+		n.Data, err = f.Read(name)
+	}
+	return n, err
+}
+
+// Exists says whether something is at a name. What cannot be looked at is not there.
+func Exists(f Files, name string) bool {
+	_, err := f.Look(name)
+	return err == nil
+}
+
+// MakeFolders makes a folder, and those on the way to it that are missing, all as n. Those that are there stay as they are.
+func MakeFolders(f Files, name string, n Node) error {
+	name = path.Clean("/" + name)
+	if name == "/" {
+		return nil
+	}
+	switch found, err := lookThrough(f, name); {
+	case err == nil && found.Mode.IsDir():
+		return nil
+	case err == nil:
+		return fmt.Errorf("%s should be a folder, but is %v", name, found.Mode)
+	case !errors.Is(err, fs.ErrNotExist):
+		return err
+	}
+	if err := MakeFolders(f, path.Dir(name), n); err != nil {
+		return err
+	}
+	_, err := f.Put(name, n)
+	return err
+}
+
+// lookThrough is Look at what a name leads to.
+func lookThrough(f Files, name string) (Node, error) {
+	n, err := f.Look(name)
+	if err == nil && n.Mode.Type() == fs.ModeSymlink {
+		return f.Look(name + "/")
+	}
+	return n, err
+}
+
+// RemoveAll removes a name and all below it. A link is removed, not followed.
+func RemoveAll(f Files, name string) error {
+	n, err := f.Look(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if n.Mode.IsDir() {
+		names, err := f.List(name)
+		if err != nil {
+			return err
+		}
+		for _, child := range names {
+			if err := RemoveAll(f, path.Join(name, child)); err != nil {
+				return err
+			}
+		}
+	}
+	_, err = f.Remove(name)
+	return err
+}
+
+// A place is where a name leads, and whose rights count there.
+type place struct {
+	path     string // below the root, without a link on the way; the root itself is "."
+	uid, gid int
+	writable bool
+}
+
+// name is the place as people write it.
+func (p place) name() string { return path.Clean("/" + p.path) }
+
+// A store keeps nodes by places; put of gone removes. What is kept at a name is found by look without its content.
+type store interface {
+	look(p place) (Node, error)
+	read(p place) (string, error)
+	list(p place) ([]string, error)
+	put(p place, n Node) (detail string, _ error) // what is worth saying about how it was done
+	append(p place, data string, n Node) error
+	self() int // the user that writes: root, or whoever runs the program
+}
+
+// walked makes Files of a store, with one set of rules about links and rights for all of them.
+type walked struct {
+	store
+	ledger *Ledger
+}
+
+// quiet is the same files without a ledger.
+func (w walked) quiet() walked { return walked{store: w.store} }
+
+// Look follows the last part only where the name ends in a slash: that asks for the folder that a link leads to.
+func (w walked) Look(name string) (Node, error) {
+	return visit(w, name, strings.HasSuffix(name, "/"), w.look)
+}
+
+func (w walked) Read(name string) (string, error) { return visit(w, name, true, w.read) }
+
+func (w walked) List(name string) ([]string, error) {
+	return visit(w, name, true, func(p place) ([]string, error) {
+		names, err := w.list(p)
+		slices.Sort(names)
+		return names, err
+	})
+}
+
+// Remove takes a name away.
+func (w walked) Remove(name string) (bool, error) {
+	changed, err := w.Put(name, gone)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return changed, err
+}
+
+// Put compares, and writes where there is a difference.
+func (w walked) Put(name string, n Node) (bool, error) {
+	return visit(w, name, n.Mode.IsRegular() || n.Mode.IsDir(), func(p place) (bool, error) {
+		old, err := w.get(p)
+		switch {
+		case err == nil && old == n || n == gone && errors.Is(err, fs.ErrNotExist):
+			return false, nil
+		case err == nil && n.Mode.IsDir() != old.Mode.IsDir() && n != gone:
+			return false, fmt.Errorf("%s is %s and cannot become %s; move it away first", p.name(), kindOf(old), kindOf(n))
+		case err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrPermission):
+			return false, err
+		case !p.writable:
+			return false, fmt.Errorf("%s: its folder belongs to uid %d, who may not write there: %w", p.name(), p.uid, fs.ErrPermission)
+		}
+		if err == nil && isDevice(old) && n.Mode.IsRegular() {
+			return true, w.Append(name, n.Data, n)
+		}
+		detail, failure := w.put(p, n)
+		if failure != nil {
+			return false, fmt.Errorf("write %s: %w", p.name(), bare(failure))
+		}
+		w.ledger.file(p.name(), err == nil, n, detail)
+		return true, nil
+	})
+}
+
+// Append adds to a file, or writes into a device.
+func (w walked) Append(name, data string, n Node) error {
+	_, err := visit(w, name, true, func(p place) (bool, error) {
+		if err := w.append(p, data, n); err != nil {
+			return false, fmt.Errorf("add to %s: %w", p.name(), bare(err))
+		}
+		w.ledger.appended(p.name(), n)
+		return true, nil
+	})
+	return err
+}
+
+// get is the node at a place with its content, or where it leads.
+func (w walked) get(p place) (Node, error) {
+	n, err := w.look(p)
+	if err == nil && n.Mode.IsRegular() {
+		n.Data, err = w.read(p)
+	}
+	return n, err
+}
+
+// visit does something where name leads. A link is followed only while every folder so far is root's alone.
+func visit[T any](w walked, name string, follow bool, do func(place) (T, error)) (none T, err error) {
+	at, alone, links := place{path: "."}, true, 0
+	for todo := split(name); len(todo) > 0; {
+		folder, err := w.look(at)
+		if err != nil {
+			return none, err
+		}
+		if !folder.Mode.IsDir() {
+			return none, &fs.PathError{Op: "look", Path: at.name(), Err: errNotFolder}
+		}
+		trusted := folder.UID == 0 || folder.UID == w.self()
+		if at.uid == 0 && !trusted {
+			at.uid, at.gid = folder.UID, folder.GID
+		}
+		alone = alone && trusted && folder.Mode&0o022 == 0
+		at.writable = at.uid == 0 || at.uid == folder.UID || folder.Mode&0o002 != 0
+		next, last := at, len(todo) == 1
+		next.path = path.Join(split(at.path + "/" + todo[0])...)
+		node, err := w.look(next)
+		if err != nil && !(last && errors.Is(err, fs.ErrNotExist)) {
+			return none, err
+		}
+		if todo = todo[1:]; node.Mode.Type() != fs.ModeSymlink || last && !follow {
+			at = next
+			continue
+		}
+		if links++; links > 40 {
+			return none, fmt.Errorf("%s: too many links on the way", next.name())
+		}
+		if !alone {
+			return none, fmt.Errorf("%s is a link in a folder that others than root may write; it is not followed", next.name())
+		}
+		if path.IsAbs(node.Data) {
+			at.path = "."
+		}
+		todo = append(targetParts(node.Data), todo...)
+	}
+	return do(at)
+}
+
+var errNotFolder = errors.New("not a folder")
+
+// targetParts cuts the target of a link into parts. Unlike split it keeps "..": what it means depends on where it is met.
+func targetParts(target string) (parts []string) {
+	for part := range strings.SplitSeq(target, "/") {
+		if part != "" && part != "." {
+			parts = append(parts, part)
+		}
+	}
+	return parts
+}
+
+// split cuts a name below the root into its parts; the root itself is ".".
+func split(name string) []string {
+	return strings.Split(path.Join(".", path.Clean("/" + name)[1:]), "/")
+}
+
+// isDevice says that what is there is written into, and never replaced.
+func isDevice(n Node) bool {
+	return n.Mode&(fs.ModeDevice|fs.ModeCharDevice|fs.ModeNamedPipe|fs.ModeSocket) != 0
+}
+
+// kindOf names what a node is.
+func kindOf(n Node) string {
+	switch n.Mode.Type() {
+	case fs.ModeDir:
+		return "a folder"
+	case fs.ModeSymlink:
+		return "a link"
+	case 0:
+		return "a file"
+	}
+	return "a special file"
+}
+
+// bare takes the path off an error that will be said with a better one.
+func bare(err error) error {
+	if e := (*fs.PathError)(nil); errors.As(err, &e) {
+		return e.Err
+	}
+	return err
+}

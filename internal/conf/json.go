@@ -1,0 +1,261 @@
+package conf
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"math/big"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+// JSON writes plain data as Python's json.dumps does with an indent of 1 and sorted keys, which is how cloud-init writes
+// its files: bytes as base64 with "ci-b64:" in front, and everything outside ASCII escaped.
+func JSON(data any) string {
+	var out strings.Builder
+	writeJSON(&out, data, "\n")
+	return out.String()
+}
+
+func writeJSON(out *strings.Builder, data any, indent string) {
+	switch data := data.(type) {
+	case nil:
+		out.WriteString("null")
+	case bool:
+		out.WriteString(strconv.FormatBool(data))
+	case int:
+		out.WriteString(strconv.Itoa(data))
+	case int64:
+		out.WriteString(strconv.FormatInt(data, 10))
+	case *big.Int:
+		out.WriteString(data.String())
+	case float64:
+		out.WriteString(jsonFloat(data))
+	case string:
+		writeJSONString(out, data)
+	case []byte:
+		writeJSONString(out, "ci-b64:"+base64.StdEncoding.EncodeToString(data))
+	case []string:
+		writeJSON(out, anyList(data), indent)
+	case []any:
+		writeJSONList(out, data, indent)
+	case map[string]any:
+		writeJSONMap(out, data, indent)
+	default:
+		writeJSONString(out, fmt.Sprint(data))
+	}
+}
+
+func anyList(texts []string) []any {
+	list := make([]any, len(texts))
+	for i, text := range texts {
+		list[i] = text
+	}
+	return list
+}
+
+func jsonFloat(f float64) string {
+	switch text := pythonFloat(f); text {
+	case "inf":
+		return "Infinity"
+	case "-inf":
+		return "-Infinity"
+	case "nan":
+		return "NaN"
+	default:
+		return text
+	}
+}
+
+func writeJSONList(out *strings.Builder, list []any, indent string) {
+	if len(list) == 0 {
+		out.WriteString("[]")
+		return
+	}
+	for i, item := range list {
+		out.WriteString(open("[", i) + indent + " ")
+		writeJSON(out, item, indent+" ")
+	}
+	out.WriteString(indent + "]")
+}
+
+func writeJSONMap(out *strings.Builder, m map[string]any, indent string) {
+	if len(m) == 0 {
+		out.WriteString("{}")
+		return
+	}
+	for i, key := range slices.Sorted(maps.Keys(m)) {
+		out.WriteString(open("{", i) + indent + " ")
+		writeJSONString(out, key)
+		out.WriteString(": ")
+		writeJSON(out, m[key], indent+" ")
+	}
+	out.WriteString(indent + "}")
+}
+
+// open is the bracket before the first of several, and a comma before the others.
+func open(bracket string, i int) string {
+	if i == 0 {
+		return bracket
+	}
+	return ","
+}
+
+func writeJSONString(out *strings.Builder, text string) {
+	out.WriteByte('"')
+	for i := 0; i < len(text); {
+		c, size := utf8.DecodeRuneInString(text[i:])
+		i += size
+		switch {
+		case c == '"' || c == '\\':
+			out.WriteByte('\\')
+			out.WriteRune(c)
+		case c == '\n':
+			out.WriteString(`\n`)
+		case c == '\r':
+			out.WriteString(`\r`)
+		case c == '\t':
+			out.WriteString(`\t`)
+		case c == '\b':
+			out.WriteString(`\b`)
+		case c == '\f':
+			out.WriteString(`\f`)
+		case c >= 0x20 && c < 0x7f:
+			out.WriteRune(c)
+		case c >= 0x10000:
+			c -= 0x10000
+			fmt.Fprintf(out, `\u%04x\u%04x`, 0xd800+c>>10, 0xdc00+c&0x3ff)
+		default:
+			fmt.Fprintf(out, `\u%04x`, c)
+		}
+	}
+	out.WriteByte('"')
+}
+
+// Of makes a value of plain data: nil, booleans, numbers, texts, bytes, lists and mappings of such.
+func Of(data any, o Origin) *Value {
+	v := &Value{Kind: String, Origin: o}
+	switch data := data.(type) {
+	case nil:
+		v.Kind, v.Text = Null, "None"
+	case bool:
+		v.Kind, v.Text = Bool, "False"
+		if data {
+			v.Text = "True"
+		}
+	case int:
+		v.Kind, v.Text = Int, strconv.Itoa(data)
+	case int64:
+		v.Kind, v.Text = Int, strconv.FormatInt(data, 10)
+	case *big.Int:
+		v.Kind, v.Text = Int, data.String()
+	case float64:
+		v.Kind, v.Text = Float, pythonFloat(data)
+	case string:
+		v.Text = data
+	case []byte:
+		v.Kind, v.Text = Bytes, string(data)
+	case []string:
+		return Of(anyList(data), o)
+	case []any:
+		v.Kind = List
+		for _, item := range data {
+			v.Items = append(v.Items, Of(item, o))
+		}
+	case map[string]string:
+		v.Kind = Map
+		for _, key := range slices.Sorted(maps.Keys(data)) {
+			v.Pairs = append(v.Pairs, Pair{Of(key, o), Of(data[key], o)})
+		}
+	case map[string]any:
+		v.Kind = Map
+		for _, key := range slices.Sorted(maps.Keys(data)) {
+			v.Pairs = append(v.Pairs, Pair{Of(key, o), Of(data[key], o)})
+		}
+	default:
+		v.Text = fmt.Sprint(data)
+	}
+	return v
+}
+
+// stored is a Value in a file of ours. Text is bytes, so that it need not be UTF-8; the names of parts are kept once.
+type stored struct {
+	Kind  Kind      `json:"k"`
+	Text  []byte    `json:"t,omitempty"`
+	Plain bool      `json:"p,omitempty"` // Plain is Text
+	Spelt string    `json:"s,omitempty"` // Plain where it is not
+	Part  int       `json:"o"`
+	Line  int       `json:"l,omitempty"`
+	Col   int       `json:"c,omitempty"`
+	Items []*stored `json:"i,omitempty"` // of a list, or keys and values by turns
+}
+
+type storedTree struct {
+	Parts []string `json:"parts"`
+	Root  *stored  `json:"root"`
+}
+
+// MarshalJSON keeps everything, the place of each value too.
+func (v *Value) MarshalJSON() ([]byte, error) {
+	parts := map[string]int{}
+	tree := storedTree{Root: v.stored(parts)}
+	tree.Parts = make([]string, len(parts))
+	for name, i := range parts {
+		tree.Parts[i] = name
+	}
+	return json.Marshal(tree)
+}
+
+func (v *Value) stored(parts map[string]int) *stored {
+	part, ok := parts[v.Origin.Part]
+	if !ok {
+		part = len(parts)
+		parts[v.Origin.Part] = part
+	}
+	s := &stored{Kind: v.Kind, Text: []byte(v.Text), Part: part, Line: v.Origin.Line, Col: v.Origin.Col}
+	if s.Plain = v.Plain != "" && v.Plain == v.Text; !s.Plain {
+		s.Spelt = v.Plain
+	}
+	for _, item := range v.Items {
+		s.Items = append(s.Items, item.stored(parts))
+	}
+	for _, p := range v.Pairs {
+		s.Items = append(s.Items, p.Key.stored(parts), p.Value.stored(parts))
+	}
+	return s
+}
+
+// UnmarshalJSON reads what MarshalJSON wrote.
+func (v *Value) UnmarshalJSON(text []byte) error {
+	var tree storedTree
+	if err := json.Unmarshal(text, &tree); err != nil {
+		return err
+	}
+	if tree.Root == nil {
+		return nil
+	}
+	*v = *tree.Root.value(tree.Parts)
+	return nil
+}
+
+func (s *stored) value(parts []string) *Value {
+	v := &Value{Kind: s.Kind, Text: string(s.Text), Plain: s.Spelt, Origin: Origin{Line: s.Line, Col: s.Col}}
+	if s.Plain {
+		v.Plain = v.Text
+	}
+	if s.Part < len(parts) {
+		v.Origin.Part = parts[s.Part]
+	}
+	for i, item := range s.Items {
+		switch {
+		case s.Kind == List:
+			v.Items = append(v.Items, item.value(parts))
+		case s.Kind == Map && i%2 == 1:
+			v.Pairs = append(v.Pairs, Pair{s.Items[i-1].value(parts), item.value(parts)})
+		}
+	}
+	return v
+}

@@ -1,0 +1,122 @@
+package machine
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"slices"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// liveDisks are the block devices of the running system.
+type liveDisks struct{ files walked }
+
+// Labelled reads the first blocks of every disk and partition: links that udev makes may not be there yet.
+func (d liveDisks) Labelled(labels ...string) (found []Device, err error) {
+	for _, b := range blockDevices(d.files) {
+		if b.Size == 0 || d.isAvoided(b.Name) {
+			continue
+		}
+		has, kind := readLabels(b.Path())
+		for _, label := range labels {
+			if slices.Contains(has, label) {
+				found = append(found, Device{Path: b.Path(), Label: label, Type: kind})
+				break
+			}
+		}
+	}
+	slices.SortFunc(found, func(a, b Device) int { return strings.Compare(b.Path, a.Path) })
+	return found, nil
+}
+
+// isAvoided names the devices that hold no data source and would cost time: memory, floppy drives (an empty one takes
+// seconds to say so), and what device mapper has suspended (reading would wait until it is resumed).
+func (d liveDisks) isAvoided(name string) bool {
+	for _, prefix := range []string{"ram", "zram", "fd"} {
+		if strings.HasPrefix(name, prefix) {
+			return true
+		}
+	}
+	return attributes{d.files, "/sys/class/block/" + name}.text("dm/suspended") == "1"
+}
+
+// readLabels opens a device and looks for a file system. A drive without a medium has none.
+func readLabels(device string) (labels []string, kind string) {
+	f, err := os.Open(device)
+	if err != nil {
+		return nil, ""
+	}
+	defer f.Close()
+	return probeLabels(f)
+}
+
+// mountFolder is where file systems are mounted for us alone.
+const mountFolder = "/run/cloud-init/tmp"
+
+// Mount mounts a device below a folder that only root may enter.
+func (d liveDisks) Mount(device Device) (Files, func() error, error) {
+	dir, err := d.mountPoint()
+	if err != nil {
+		return nil, nil, fmt.Errorf("make a folder to mount %s: %w", device.Path, err)
+	}
+	if err := mountReadOnly(device, dir); err != nil {
+		os.Remove(dir)
+		return nil, nil, fmt.Errorf("mount %s, which is %s labelled %q: %w", device.Path, device.Type, device.Label, mountError(err))
+	}
+	store, err := openDisk(dir)
+	if err != nil {
+		return nil, nil, errors.Join(err, unmount(dir))
+	}
+	return walked{store: store}, func() error { return errors.Join(unix.Close(store.root), unmount(dir)) }, nil
+}
+
+// mountPoint makes a new folder with a name that nobody knows.
+func (d liveDisks) mountPoint() (string, error) {
+	if err := MakeFolders(d.files, path.Dir(mountFolder), Folder(0o755)); err != nil {
+		return "", err
+	}
+	if _, err := d.files.Put(mountFolder, Folder(0o700)); err != nil {
+		return "", err
+	}
+	return os.MkdirTemp(mountFolder, "disk-")
+}
+
+const mountFlags = unix.MS_NOSUID | unix.MS_NODEV | unix.MS_NOEXEC
+
+// mountReadOnly mounts a device that may be mounted for writing elsewhere: then the kernel refuses a second, read-only
+// view of the device, and it is this mount point alone that is made read-only.
+func mountReadOnly(device Device, dir string) error {
+	err := unix.Mount(device.Path, dir, device.Type, mountFlags|unix.MS_RDONLY, "")
+	if !errors.Is(err, unix.EBUSY) {
+		return err
+	}
+	if err := unix.Mount(device.Path, dir, device.Type, mountFlags, ""); err != nil {
+		return err
+	}
+	err = unix.Mount("", dir, "", mountFlags|unix.MS_RDONLY|unix.MS_REMOUNT|unix.MS_BIND, "")
+	if err != nil {
+		return errors.Join(err, unix.Unmount(dir, unix.MNT_DETACH))
+	}
+	return nil
+}
+
+// mountError says what the kernel's numbers mean for a mount.
+func mountError(err error) error {
+	switch {
+	case errors.Is(err, unix.ENODEV):
+		return errors.New("this kernel has no such file system")
+	case errors.Is(err, unix.EPERM), errors.Is(err, unix.EACCES):
+		return fmt.Errorf("%w: %w", ErrRoot, fs.ErrPermission)
+	case errors.Is(err, unix.EINVAL), errors.Is(err, unix.EUCLEAN):
+		return errors.New("the kernel cannot read its file system; it may be damaged")
+	}
+	return err
+}
+
+func unmount(dir string) error {
+	return errors.Join(unix.Unmount(dir, unix.MNT_DETACH), os.Remove(dir))
+}

@@ -1,0 +1,81 @@
+package source
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"openguest/internal/instance"
+)
+
+// Find asks the sources of a list in order, and returns the first answer with who gave it. A source that nobody named is
+// asked only where the machine's facts speak for it. Without an answer the error is ErrNotYet where one of them waits for
+// the network, else ErrSilent where one of them is named but gives no good answer, else ErrAbsent. There is a reason for
+// each source that was tried.
+func Find(ctx context.Context, e *Env, list []string) (*instance.Instance, *Source, []Reason, error) {
+	return table(All()).find(ctx, e, list)
+}
+
+func (t table) find(ctx context.Context, e *Env, list []string) (*instance.Instance, *Source, []Reason, error) {
+	var reasons []Reason
+	for _, name := range list {
+		in, reason := t.ask(ctx, e, name, list)
+		reasons = append(reasons, reason)
+		if in != nil {
+			return in, t.named(name), reasons, nil
+		}
+	}
+	return nil, nil, reasons, noAnswer(reasons)
+}
+
+// ask asks the source of one name.
+func (t table) ask(ctx context.Context, e *Env, name string, list []string) (*instance.Instance, Reason) {
+	if r, ok := t.cannot(name); ok {
+		e.warn("Getting data from %s failed: %s", name, r.Why)
+		return nil, r
+	}
+	s := t.named(name)
+	if s.Match != nil && !isNamed(s, e, list, t) {
+		if m := s.Match(e.Machine.Facts, e); !m.Found && !m.Maybe {
+			return nil, Reason{s.Name, NotFound, m.Why}
+		}
+	}
+	in, err := s.Fetch(ctx, e)
+	switch {
+	case err == nil:
+		return in, Reason{s.Name, Found, in.Detail}
+	case errors.Is(err, ErrNotYet):
+		return nil, Reason{s.Name, NotYet, err.Error()}
+	case errors.Is(err, ErrAbsent):
+		return nil, Reason{s.Name, NotFound, err.Error()}
+	}
+	e.warn("Getting data from %s failed: %v", s.Name, err)
+	return nil, Reason{s.Name, Silent, err.Error()}
+}
+
+// isNamed says that a person chose the source: on the kernel command line, or with a list that holds nothing else. Then
+// it is asked whatever the machine's facts say.
+func isNamed(s *Source, e *Env, list []string, t table) bool {
+	if len(list) == 1 {
+		return true
+	}
+	name, _ := commandLineName(e.Machine.Facts)
+	return name != "" && t.named(name) == s
+}
+
+// noAnswer is the error of a search that found nothing.
+func noAnswer(reasons []Reason) error {
+	err := ErrAbsent
+	lines := make([]string, len(reasons))
+	for i, r := range reasons {
+		lines[i] = r.String()
+		switch {
+		case r.Outcome == NotYet:
+			err = ErrNotYet
+		case err == ErrAbsent && (r.Outcome == Silent || r.Outcome == Unbuilt):
+			err = ErrSilent
+		}
+	}
+	return fmt.Errorf("no data source answered: %w (%s)", err, strings.Join(lines, "; "))
+}

@@ -1,0 +1,404 @@
+package source
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+	"time"
+
+	"openguest/internal/conf"
+	"openguest/internal/instance"
+	"openguest/internal/machine"
+)
+
+// gathering is what came together so far from the places that may hold a seed.
+type gathering struct {
+	e       *Env
+	places  []string // where something was found, as the source describes itself
+	meta    *conf.Value
+	user    []byte
+	vendor  []byte
+	network *instance.Network
+	broken  []error // seeds that are there and cannot be used
+}
+
+// A seed is what one place holds. A document that is nil is not there.
+type seed struct {
+	meta         *conf.Value
+	user, vendor []byte
+	network      *instance.Network
+}
+
+// add joins a seed to what is there.
+func (g *gathering) add(place string, s seed) {
+	g.places = append(g.places, place)
+	g.e.debug("Using seeded data from %s", place)
+	if s.meta != nil {
+		g.meta = conf.DefaultMerger().Merge(g.meta, s.meta)
+	}
+	if s.user != nil {
+		g.user = s.user
+	}
+	if s.vendor != nil {
+		g.vendor = s.vendor
+	}
+	if s.network != nil {
+		g.network = s.network
+	}
+}
+
+// fail says that a seed cannot be used, and goes on without it.
+func (g *gathering) fail(err error) {
+	g.broken = append(g.broken, err)
+	g.e.warn("%v", err)
+}
+
+// addArguments takes what a line of words says behind ds=nocloud.
+func (g *gathering) addArguments(place, line, part string) {
+	if meta := seedArguments(line, part); meta != nil {
+		g.add(place, seed{meta: meta})
+	}
+}
+
+// addFolder takes the first seed folder that holds a seed.
+func (g *gathering) addFolder() {
+	for _, dir := range seedFolders(g.e) {
+		s, err := readFolder(g.e, g.e.Machine.Files, dir, dir)
+		if err == nil {
+			g.add(dir, s)
+			return
+		}
+		if !errors.Is(err, errNoSeed) {
+			g.fail(fmt.Errorf("the seed folder %s cannot be used: %w", dir, err))
+		}
+	}
+}
+
+// addConfiguration takes what the image's configuration says: the address of a seed, or the documents themselves.
+func (g *gathering) addConfiguration() {
+	config := g.e.config("NoCloud")
+	if from := config.Get("seedfrom"); scalar(from) != "" {
+		g.places = append(g.places, "ds_config_seedfrom")
+		g.meta = with(g.meta, "seedfrom", from)
+	}
+	if config.Get("user-data") == nil || config.Get("meta-data") == nil {
+		return
+	}
+	s, err := configured(g.e, config)
+	if err != nil {
+		g.fail(err)
+		return
+	}
+	g.add("ds_config", s)
+}
+
+// configured reads the documents that stand in the configuration. meta-data and network-config may be mappings there.
+func configured(e *Env, config *conf.Value) (seed, error) {
+	const name = "datasource.NoCloud."
+	s := seed{meta: config.Get("meta-data")}
+	if s.meta.Kind != conf.Map {
+		var err error
+		if s.meta, err = parseMeta(e, s.meta.Origin.Part+" "+name+"meta-data", []byte(scalar(s.meta))); err != nil {
+			return s, err
+		}
+	}
+	s.user = []byte(textOf(e, config.Get("user-data"), name+"user-data"))
+	if v := config.Get("vendor-data"); v != nil {
+		s.vendor = []byte(textOf(e, v, name+"vendor-data"))
+	}
+	switch v := config.Get("network-config"); {
+	case v.IsNull():
+	case v.Kind == conf.Map:
+		s.network = networkOf(v, []byte(conf.Dump(v)))
+	default:
+		s.network = parseNetwork(e, v.Origin.Part+" "+name+"network-config", []byte(scalar(v)))
+	}
+	return s, nil
+}
+
+// addDevice takes the first of the labelled devices that holds a seed.
+func (g *gathering) addDevice() {
+	for _, d := range seedDevices(g.e) {
+		g.e.debug("Attempting to use data from %s", d.Path)
+		s, err := readDevice(g.e, d)
+		if err == nil {
+			g.add(d.Path, s)
+			return
+		}
+		g.fail(fmt.Errorf("device %s with label=%s not a valid seed. %w", d.Path, d.Label, err))
+	}
+}
+
+func readDevice(e *Env, d machine.Device) (seed, error) {
+	files, unmount, err := e.Machine.Disks.Mount(d)
+	if err != nil {
+		return seed{}, fmt.Errorf("its file system cannot be opened: %w", err)
+	}
+	s, err := readFolder(e, files, "", d.Path)
+	if failure := unmount(); failure != nil {
+		e.debug("close the file system of %s: %v", d.Path, failure)
+	}
+	return s, err
+}
+
+// errNoSeed: neither of the documents that a seed must have is there.
+var errNoSeed = errors.New("it holds neither meta-data nor user-data")
+
+// readFolder reads a seed out of a folder. In texts its files are below place.
+func readFolder(e *Env, files machine.Files, dir, place string) (seed, error) {
+	r := reader{e, func(name string) string { return place + "/" + name }, func(name string) ([]byte, error) {
+		text, err := files.Read(dir + "/" + name)
+		return []byte(text), err
+	}}
+	if !machine.Exists(files, dir+"/meta-data") && !machine.Exists(files, dir+"/user-data") {
+		return seed{}, errNoSeed
+	}
+	return r.seed()
+}
+
+// A reader reads the documents of a seed by name, wherever it is.
+type reader struct {
+	e    *Env
+	part func(name string) string // what a document is called in texts
+	read func(name string) ([]byte, error)
+}
+
+// seed reads the four documents. meta-data comes first: whoever cannot give it need not be asked for more.
+func (r reader) seed() (s seed, err error) {
+	text, err := r.required("meta-data")
+	if err != nil {
+		return s, err
+	}
+	if s.meta, err = parseMeta(r.e, r.part("meta-data"), text); err != nil {
+		return s, err
+	}
+	if s.user, err = r.required("user-data"); err != nil {
+		return s, err
+	}
+	if text := r.optional("network-config"); len(text) > 0 {
+		s.network = parseNetwork(r.e, r.part("network-config"), text)
+	}
+	s.vendor = r.optional("vendor-data")
+	return s, nil
+}
+
+func (r reader) required(name string) ([]byte, error) {
+	text, err := r.read(name)
+	if isMissing(err) {
+		return nil, fmt.Errorf("%s is missing; a seed needs meta-data and user-data, which may be empty", r.part(name))
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", r.part(name), err)
+	}
+	return text, nil
+}
+
+// optional is a document that need not be there. One that cannot be read is said, and left out. Some servers refuse what
+// they do not have.
+func (r reader) optional(name string) []byte {
+	text, err := r.read(name)
+	var answer *machine.StatusError
+	switch {
+	case err == nil:
+		return text
+	case isMissing(err):
+		r.e.debug("there is no %s", r.part(name))
+	case errors.As(err, &answer) && answer.Status < 500:
+		r.e.info("there is no %s: %v", name, err)
+	default:
+		r.e.warn("read %s: %v; it is left out", r.part(name), err)
+	}
+	return nil
+}
+
+func isMissing(err error) bool {
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, machine.ErrNone)
+}
+
+// parseMeta reads meta-data, which is YAML or JSON and a mapping; nothing at all is an empty one. A page of a web site may
+// happen to be a mapping too.
+func parseMeta(e *Env, part string, text []byte) (*conf.Value, error) {
+	if start := bytes.TrimSpace(text); bytes.HasPrefix(start, []byte("<")) && !bytes.HasPrefix(start, []byte("<<")) {
+		return nil, fmt.Errorf("%s:1:1: meta-data should be YAML, but is a web page; does another server answer in place of the seed's?", part)
+	}
+	v, problems, err := conf.Parse(part, text)
+	if err != nil {
+		return nil, fmt.Errorf("the meta-data cannot be read: %w", err)
+	}
+	for _, p := range problems {
+		e.info("%v", p)
+	}
+	switch {
+	case v.IsNull():
+		return &conf.Value{Kind: conf.Map, Origin: conf.Origin{Part: part}}, nil
+	case v.Kind != conf.Map:
+		return nil, fmt.Errorf("%s: meta-data should be a mapping, but is %v", v.Origin, v.Kind)
+	}
+	return v, nil
+}
+
+// parseNetwork reads a description of the network. One that makes no sense is said, and left out.
+func parseNetwork(e *Env, part string, text []byte) *instance.Network {
+	v, problems, err := conf.Parse(part, text)
+	for _, p := range problems {
+		e.info("%v", p)
+	}
+	switch {
+	case err != nil:
+		e.warn("the network's description is left out: %v", err)
+		return nil
+	case v.IsNull():
+		return nil
+	case v.Kind != conf.Map:
+		e.warn("%s: the network's description should be a mapping, but is %v; it is left out", v.Origin, v.Kind)
+		return nil
+	}
+	return networkOf(v, text)
+}
+
+// networkOf tells version 1 from 2. What has no version can only be {config: disabled}, which came with 1.
+func networkOf(v *conf.Value, text []byte) *instance.Network {
+	if inner := v.Get("network"); inner != nil {
+		v = inner
+	}
+	version := scalar(v.Get("version"))
+	if version == "" {
+		version = "1"
+	}
+	return &instance.Network{Kind: "v" + version, Document: text}
+}
+
+// seedArguments reads what stands behind ds=nocloud or ds=nocloud-net in a line of words: KEY=VALUE with semicolons
+// between. It is meta-data; nil where no word is for NoCloud. Each value's origin is part.
+func seedArguments(line, part string) *conf.Value {
+	var arguments string
+	mode := ""
+	for _, word := range machine.ParseCommandLine(line) {
+		value, ok := strings.CutPrefix(word, "ds=")
+		name, rest, _ := strings.Cut(value, ";")
+		switch {
+		case ok && strings.EqualFold(name, "nocloud"):
+			arguments, mode = rest, modeLocal
+		case ok && strings.EqualFold(name, "nocloud-net"):
+			arguments, mode = rest, modeNet
+		}
+	}
+	if mode == "" {
+		return nil
+	}
+	origin := conf.Origin{Part: part}
+	meta := &conf.Value{Kind: conf.Map, Origin: origin}
+	for pair := range strings.SplitSeq(arguments, ";") {
+		if pair == "" {
+			continue
+		}
+		key, text, ok := strings.Cut(pair, "=")
+		value := &conf.Value{Kind: conf.String, Text: text, Origin: origin}
+		if !ok {
+			value = &conf.Value{Kind: conf.Null, Text: "None", Origin: origin}
+		}
+		meta = with(meta, longKey(key), value)
+	}
+	return withMode(meta, mode)
+}
+
+// longKey is the key that a letter stands for.
+func longKey(key string) string {
+	switch key {
+	case "h":
+		return "local-hostname"
+	case "i":
+		return "instance-id"
+	case "s":
+		return "seedfrom"
+	}
+	return key
+}
+
+// withMode adds the mode that the arguments imply: that of the address where there is one, else the name's.
+func withMode(meta *conf.Value, named string) *conf.Value {
+	switch from := scalar(meta.Get("seedfrom")); {
+	case from == "":
+		return withDefault(meta, "dsmode", named)
+	case isRemote(from):
+		return withDefault(meta, "dsmode", modeNet)
+	case isFile(from):
+		return withDefault(meta, "dsmode", modeLocal)
+	}
+	return meta
+}
+
+func isRemote(address string) bool {
+	for _, scheme := range []string{"http://", "https://", "ftp://", "ftps://"} {
+		if strings.HasPrefix(address, scheme) {
+			return true
+		}
+	}
+	return false
+}
+
+func isFile(address string) bool {
+	return strings.HasPrefix(address, "/") || strings.HasPrefix(address, "file://")
+}
+
+// follow reads the seed at the address that seedfrom names. Its meta-data fills in what is not known yet; its other
+// documents take the place of what was found before.
+func (g *gathering) follow(ctx context.Context) error {
+	v := g.meta.Get("seedfrom")
+	if v == nil {
+		return nil
+	}
+	address := scalar(v)
+	switch {
+	case isRemote(address) && g.e.Stage == Local:
+		g.e.info("the seed at %s is read in the network stage", machine.PublicURL(address))
+		return fmt.Errorf("%w: the seed at %s", ErrNotYet, machine.PublicURL(address))
+	case !isRemote(address) && !isFile(address):
+		return fmt.Errorf("%w: %s: seedfrom should be a path, or an address that begins with file, http, https, ftp or ftps",
+			ErrSilent, v.Origin)
+	}
+	address = g.e.expandDMI(address)
+	s, err := g.e.addressReader(ctx, address).seed()
+	if err != nil {
+		return fmt.Errorf("%w: the seed at %s: %w", ErrSilent, machine.PublicURL(address), err)
+	}
+	g.user, g.vendor, g.network = nil, nil, nil
+	g.add(machine.PublicURL(address), s)
+	return nil
+}
+
+// addressReader reads the documents of the seed at an address.
+func (e *Env) addressReader(ctx context.Context, address string) reader {
+	read := func(name string) ([]byte, error) {
+		response, err := e.Machine.Net.Fetch(ctx, seedRequest(documentAddress(address, name)))
+		return response.Body, err
+	}
+	if isFile(address) {
+		read = func(name string) ([]byte, error) {
+			text, err := e.Machine.Files.Read(strings.TrimPrefix(documentAddress(address, name), "file://"))
+			return []byte(text), err
+		}
+	}
+	return reader{e, func(name string) string { return machine.PublicURL(documentAddress(address, name)) }, read}
+}
+
+// seedRequest asks as often as cloud-init does, but waits for each answer for a limited time.
+func seedRequest(address string) machine.Request {
+	return machine.Request{URL: address, Tries: 11, Timeout: 10 * time.Second, Wait: time.Second}
+}
+
+// documentAddress is where a document of a seed is: its name takes the place of each %s; where there is none it follows
+// the address, behind a slash unless that ends in a query.
+func documentAddress(address, name string) string {
+	if strings.Contains(address, "%s") {
+		return strings.ReplaceAll(address, "%s", name)
+	}
+	beforeFragment, _, _ := strings.Cut(address, "#")
+	if _, query, _ := strings.Cut(beforeFragment, "?"); query == "" && !strings.HasSuffix(address, "/") {
+		address += "/"
+	}
+	return address + name
+}

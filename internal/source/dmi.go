@@ -5,7 +5,8 @@ import (
 	"strings"
 )
 
-// dmiFiles are the names of /sys/class/dmi/id by those that dmidecode(8) gives them; they may stand in an address.
+// dmiFile is the name in /sys/class/dmi/id of what dmidecode(8) calls by another, which may stand in an address; empty
+// where there is none.
 func dmiFile(name string) string {
 	return map[string]string{
 		"baseboard-asset-tag":     "board_asset_tag",

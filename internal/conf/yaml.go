@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -33,6 +32,11 @@ func Parse(part string, text []byte) (*Value, []Problem, error) {
 	}
 	if node == nil {
 		return &Value{Text: "None", Origin: Origin{part, 1, 1}}, nil, nil
+	}
+	if bytes.IndexByte(text, '\t') >= 0 {
+		if err := r.checkTabs(node, strings.Split(string(text), "\n")); err != nil {
+			return nil, nil, err
+		}
 	}
 	v, err := r.value(node, 0)
 	return v, r.warnings, err
@@ -113,28 +117,18 @@ func (r *reader) decode(text []byte) (*yaml.Node, error) {
 	return doc.Content[0], nil
 }
 
-// syntax is a parser's error with its place, and what is probably behind it.
+// syntax is a parser's error with its place, and what is probably behind it. What a list or a quote lacks at its end is
+// told with where it begins.
 func (r *reader) syntax(err error, text []byte) error {
-	message := err.Error()
-	if i := strings.LastIndex(message, "yaml: "); i >= 0 {
-		message = message[i+len("yaml: "):]
+	var e *yaml.LoadError
+	if !errors.As(err, &e) {
+		return r.fail(Origin{r.part, 1, 1}, "", "this is no YAML: %v", err)
 	}
-	line, col := number(message, "line "), number(message, "column ")
-	if i := strings.Index(message, ": "); i >= 0 && strings.HasPrefix(message, "line ") {
-		message = message[i+2:]
+	message := e.Message
+	if e.ContextMark.Line > 0 && e.ContextMark.Line != e.Mark.Line {
+		message = fmt.Sprintf("%s (%s, which begins in line %d)", message, strings.TrimPrefix(e.ContextMsg, "while "), e.ContextMark.Line)
 	}
-	line = max(line, 1)
-	return r.fail(Origin{r.part, line, max(col, 1)}, syntaxHint(message, lineOf(text, line)), "this is no YAML: %s", message)
-}
-
-func number(text, after string) int {
-	_, rest, _ := strings.Cut(text, after)
-	end := strings.IndexFunc(rest, func(c rune) bool { return c < '0' || c > '9' })
-	if end >= 0 {
-		rest = rest[:end]
-	}
-	n, _ := strconv.Atoi(rest)
-	return n
+	return r.fail(Origin{r.part, e.Mark.Line, e.Mark.Column}, syntaxHint(e.Message, lineOf(text, e.Mark.Line)), "this is no YAML: %s", message)
 }
 
 func lineOf(text []byte, line int) string {
@@ -157,6 +151,45 @@ func syntaxHint(message, line string) string {
 		return "check that the lines of this block begin in the same column"
 	}
 	return ""
+}
+
+// checkTabs refuses tabs between the parts of a document, as PyYAML does; this parser lets some pass.
+func (r *reader) checkTabs(n *yaml.Node, lines []string) error {
+	if n.Kind == yaml.ScalarNode && n.Line >= 1 && n.Line <= len(lines) {
+		if err := r.checkTabsAt(n, lines[n.Line-1]); err != nil {
+			return err
+		}
+	}
+	for _, c := range n.Content {
+		if err := r.checkTabs(c, lines); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *reader) checkTabsAt(n *yaml.Node, line string) error {
+	start := len(string([]rune(line)[:min(n.Column-1, utf8.RuneCountInString(line))]))
+	before, after := line[:start], line[start:]
+	bad := strings.Contains(before[len(strings.TrimRight(before, " \t")):], "\t")
+	switch {
+	case isPlain(n):
+		bad = bad || strings.Contains(n.Value, "\t")
+		after = strings.TrimPrefix(after, n.Value)
+	case n.Style&(yaml.DoubleQuotedStyle|yaml.SingleQuotedStyle) != 0:
+		_, after, _ = strings.Cut(after[min(1, len(after)):], after[:min(1, len(after))])
+	default:
+		after = ""
+	}
+	if rest := strings.TrimLeft(after, " \t"); strings.Contains(after[:len(after)-len(rest)], "\t") {
+		bad = true
+	} else if colon, ok := strings.CutPrefix(rest, ":"); ok {
+		bad = bad || strings.Contains(colon[:len(colon)-len(strings.TrimLeft(colon, " \t"))], "\t")
+	}
+	if bad {
+		return r.fail(Origin{r.part, n.Line, max(1, strings.IndexByte(line, '\t')+1)}, "YAML does not allow tabs; use spaces", "this is no YAML: there is a tab between its parts")
+	}
+	return nil
 }
 
 // value builds the Value of a node.
@@ -332,6 +365,9 @@ func (r *reader) mergeInto(m *mappingBuilder, n *yaml.Node, depth int) error {
 }
 
 func (r *reader) key(n *yaml.Node, depth int) (*Value, error) {
+	if n.Kind == yaml.ScalarNode && n.Value == "=" {
+		return &Value{Kind: String, Text: "=", Plain: "=", Origin: r.at(n)}, nil
+	}
 	key, err := r.value(n, depth+1)
 	if err != nil {
 		return nil, err

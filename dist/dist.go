@@ -8,3 +8,9 @@ import _ "embed"
 //
 //go:embed cloud.cfg
 var CloudConfig string
+
+// Hosts is the template of /etc/hosts where the image has none. Its variables are address, the address that the host's
+// own name has, fqdn, hostname and family, the distribution's.
+//
+//go:embed hosts.tmpl
+var Hosts string

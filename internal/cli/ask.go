@@ -8,7 +8,7 @@ import (
 
 // askCommands only ask: how far the boot is, what is known of the instance.
 func (p *program) askCommands() []*cobra.Command {
-	return []*cobra.Command{p.statusCommand(), p.queryCommand(), p.cleanCommand(), p.featuresCommand()}
+	return []*cobra.Command{p.statusCommand(), p.queryCommand(), p.schemaCommand(), p.cleanCommand(), p.detectCommand(), p.featuresCommand()}
 }
 
 func (p *program) featuresCommand() *cobra.Command {

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"slices"
 	"time"
 
 	"openguest/internal/conf"
@@ -22,7 +23,7 @@ func (e *Engine) consume(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	p := parts{User: user}
+	p := parts{Instance: e.now.ID, User: user}
 	e.merge(&p)
 	if p.Vendor, err = e.vendor(ctx, "vendor_data", document{"vendor-data", e.now.VendorData, "vendor-data.txt", "vendor-cloud-config.txt", "scripts/vendor", nil}); err != nil {
 		return err
@@ -81,9 +82,10 @@ func (e *Engine) process(ctx context.Context, d document) (*conf.Value, error) {
 		}
 		e.log.Verdict(module.Verdict{Origin: d.name + " " + part.Name, Key: part.Type, Verdict: module.Outcome(part.Outcome)})
 	}
-	err = errors.Join(
-		e.put(e.paths.Instance(d.raw+".i"), 0o600, string(result.MIME)),
-		e.put(e.paths.Instance(d.config), 0o600, result.Text))
+	err = e.put(e.paths.Instance(d.raw+".i"), 0o600, string(result.MIME))
+	if d.name == "user-data" || len(d.data) > 0 {
+		err = errors.Join(err, e.put(e.paths.Instance(d.config), 0o600, result.Text))
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -151,29 +153,28 @@ func (e *Engine) outside() userdata.Outside {
 
 // checkKeys says which top-level keys nobody knows.
 func (e *Engine) checkKeys(p parts) {
-	known := map[string]bool{}
-	var names []string
-	for _, name := range append(engineKeys(), moduleKeys()...) {
-		if !known[name] {
-			known[name] = true
-			names = append(names, name)
+	for _, config := range []*conf.Value{p.User, p.Vendor, p.Vendor2} {
+		if config != nil {
+			e.problems(unknownKeys(config))
 		}
 	}
-	for _, config := range []*conf.Value{p.User, p.Vendor, p.Vendor2} {
-		if config == nil {
+}
+
+// unknownKeys are the top-level keys of a configuration that nobody knows.
+func unknownKeys(config *conf.Value) (problems []conf.Problem) {
+	known := append(engineKeys(), moduleKeys()...)
+	for _, pair := range config.Pairs {
+		if slices.Contains(known, pair.Key.Text) {
 			continue
 		}
-		for _, pair := range config.Pairs {
-			if known[pair.Key.Text] {
-				continue
-			}
-			hint := "it is ignored"
-			if near := conf.Nearest(pair.Key.Text, names); near != "" {
-				hint = fmt.Sprintf("did you mean %q?", near)
-			}
-			e.problem(conf.Problem{Origin: pair.Key.Origin, Path: pair.Key.Text, Level: conf.Rejected, Hint: hint, Message: fmt.Sprintf("there is no key %q", pair.Key.Text)})
+		hint := "it is ignored"
+		if near := conf.Nearest(pair.Key.Text, known); near != "" {
+			hint = fmt.Sprintf("did you mean %q?", near)
 		}
+		problems = append(problems, conf.Problem{Origin: pair.Key.Origin, Path: pair.Key.Text, Level: conf.Rejected, Hint: hint,
+			Message: fmt.Sprintf("there is no key %q", pair.Key.Text)})
 	}
+	return problems
 }
 
 func moduleKeys() (names []string) {

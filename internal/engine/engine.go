@@ -70,6 +70,7 @@ type Engine struct {
 	output  machine.Output
 	status  *status
 	stage   Stage
+	last    []func(context.Context) error // what modules left to be done after everything else
 }
 
 // New makes an engine for a machine.
@@ -107,7 +108,19 @@ func (e *Engine) Run(ctx context.Context, stage Stage) (int, error) {
 	e.status = e.openStatus(stage)
 	errs := e.run(ctx, stage)
 	e.finish(stage, errs)
+	e.runLast(ctx)
 	return len(errs), context.Cause(ctx)
+}
+
+// runLast does what modules left for the end: the machine may be going down from here on.
+func (e *Engine) runLast(ctx context.Context) {
+	last := e.last
+	e.last = nil
+	for _, do := range last {
+		if err := do(ctx); err != nil {
+			e.log.Log(module.Error, "at the end: %v", err)
+		}
+	}
 }
 
 func (e *Engine) run(ctx context.Context, stage Stage) []string {
@@ -137,7 +150,9 @@ func (e *Engine) Single(ctx context.Context, name string) error {
 	if e.options.Every != "" {
 		entry.every = e.options.Every
 	}
-	return e.runModule(ctx, entry)
+	err := e.runModule(ctx, entry)
+	e.runLast(ctx)
+	return err
 }
 
 // Modules runs the list of modules of one mode again and returns the number of errors.
@@ -153,7 +168,9 @@ func (e *Engine) Modules(ctx context.Context, mode module.Stage) (int, error) {
 	if err := e.resume(); err != nil {
 		return 1, err
 	}
-	return len(e.runList(ctx, module.Init)), context.Cause(ctx)
+	errs := e.runList(ctx, module.Init)
+	e.runLast(ctx)
+	return len(errs), context.Cause(ctx)
 }
 
 // later is the config stage and the final stage: the instance is known.

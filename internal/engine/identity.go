@@ -127,12 +127,17 @@ func (e *Engine) resume() error {
 		}
 	}
 	e.paths.Folder = e.now.Folder()
-	var p parts
-	if text, err := e.state.Files.Read(path.Join(OwnState, "parts.json")); err == nil {
-		json.Unmarshal([]byte(text), &p)
-	}
-	e.merge(&p)
+	e.recallParts()
 	return nil
+}
+
+// recallParts takes up the configuration that this instance was given when it was last consumed.
+func (e *Engine) recallParts() {
+	var p parts
+	text, err := e.state.Files.Read(path.Join(OwnState, "parts.json"))
+	if err == nil && json.Unmarshal([]byte(text), &p) == nil && p.Instance == e.now.ID {
+		e.merge(&p)
+	}
 }
 
 // nobody is the instance of a machine that goes on without a source.
@@ -196,7 +201,15 @@ func (e *Engine) folder(name string, mode fs.FileMode) error {
 
 // parts are the configurations that the cloud gave, each value with the place where it was written.
 type parts struct {
-	User    *conf.Value `json:"user"`
-	Vendor  *conf.Value `json:"vendor"`
-	Vendor2 *conf.Value `json:"vendor2"`
+	Instance string      `json:"instance"` // whose they are
+	User     *conf.Value `json:"user"`
+	Vendor   *conf.Value `json:"vendor"`
+	Vendor2  *conf.Value `json:"vendor2"`
+}
+
+// Detect says which sources a machine's facts speak for.
+func Detect(m machine.Machine) source.Choice {
+	e := New(m.Quiet(), Options{})
+	e.load()
+	return source.Detect(m.Facts, e.sourceEnv(source.Local))
 }

@@ -162,7 +162,7 @@ func (e *Engine) runModule(ctx context.Context, entry listed) error {
 	took := time.Since(start)
 	e.step(Step{Stage: e.stage, Module: entry.module.Name, Ended: true, Took: took, Changes: e.machine.Ledger.Len() - before, Err: err})
 	if err != nil && !isUnfinished(err) {
-		e.log.Log(module.Warning, "Running module %s failed: %v", entry.name, err)
+		e.log.Log(module.Warning, "Running module %s failed: %s", entry.name, strings.ReplaceAll(err.Error(), "\n", "; "))
 		e.log.Log(module.Debug, "finish: %s: FAIL: running %s with frequency %s", event, name, entry.every)
 		return err
 	}
@@ -254,5 +254,6 @@ func (e *Engine) conclude(entry listed, said, before int, err error) {
 // env is the environment of a module.
 func (e *Engine) env(entry listed) *module.Env {
 	return &module.Env{Machine: e.machine, Instance: e.now, Config: e.config, Distro: e.distro, Paths: e.paths, Args: entry.args,
-		Output: e.output, Report: e.log, Module: entry.module.Name}
+		Output: e.output, Report: e.log, Module: entry.module.Name, Version: e.options.Version,
+		Last: func(do func(context.Context) error) { e.last = append(e.last, do) }}
 }

@@ -26,6 +26,7 @@ func (e *Engine) local(ctx context.Context) []string {
 		return []string{err.Error()}
 	}
 	e.status.Datasource = in.Detail
+	e.recallParts()
 	e.earlyHostname(ctx)
 	e.describeNetwork()
 	if in.Mode != "local" {

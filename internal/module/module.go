@@ -48,9 +48,11 @@ type Module struct {
 	Examples []string
 	Needs    []string // programs that it runs
 
-	keys any      // a zero struct of its keys
-	asks []string // the keys of a module that is not built yet
-	run  func(context.Context, *Env) error
+	keys any // a zero struct of its keys
+	// check is what is wrong with its keys in a configuration
+	check func(*conf.Value) []conf.Problem
+	asks  []string // the keys of a module that is not built yet
+	run   func(context.Context, *Env) error
 }
 
 // define completes a declaration with the struct of the keys and the function that makes it so. Keys that are rejected
@@ -58,6 +60,10 @@ type Module struct {
 func define[K any](m Module, run func(context.Context, *Env, *K) error) *Module {
 	var zero K
 	m.keys = zero
+	m.check = func(config *conf.Value) []conf.Problem {
+		var keys K
+		return conf.Decode(config, &keys)
+	}
 	m.run = func(ctx context.Context, e *Env) error {
 		var keys K
 		e.Problems(conf.Decode(e.Config, &keys))
@@ -80,6 +86,14 @@ func gated(m *Module) *Module {
 
 // Run makes it so.
 func (m *Module) Run(ctx context.Context, e *Env) error { return m.run(ctx, e) }
+
+// Check is what is wrong with the module's keys in a configuration.
+func (m *Module) Check(config *conf.Value) []conf.Problem {
+	if m.check == nil {
+		return nil
+	}
+	return m.check(config)
+}
 
 // Keys are the top-level keys that the module reads.
 func (m *Module) Keys() []string {

@@ -37,6 +37,7 @@ type Account struct {
 	HashedPasswd *instance.Secret // a hash, for users who are there too; empty for a blank password
 	PlainPasswd  *instance.Secret // the same in plain text
 	Unlocked     bool             // a password may be used; otherwise it is locked
+	Later        *Login           // another password, which somebody will set afterwards: where it is there already, it stays as it is
 	Sudo         []string         // rules without the user's name
 	Doas         []string         // rules with the user's name
 	Keys         []string         // lines of authorized_keys; a list that is empty and not nil makes an empty file

@@ -94,9 +94,14 @@ func TestSetPasswords(t *testing.T) {
 		}
 		logins = append(logins, l)
 	}
-	err := SetPasswords(t.Context(), m, logins)
-	if err == nil || err.Error() != `set the password of user nosuch: there is no user "nosuch"` {
-		t.Error(err)
+	for i, r := range SetPasswords(t.Context(), m, logins) {
+		isBad, isUndone := i == 1, i == 0
+		if (r.Err != nil) != isBad || r.Changed == (isBad || isUndone) {
+			t.Error(logins[i].User, r)
+		}
+		if isBad && r.Err.Error() != `set the password of user nosuch: there is no user "nosuch"` {
+			t.Error(r.Err)
+		}
 	}
 	n := m.Ledger.Len()
 	if SetPasswords(t.Context(), m, logins); m.Ledger.Len() > n {

@@ -186,7 +186,9 @@ func given(texts []string, options string) (keys []Key, rejected []Rejected) {
 		for _, line := range lines {
 			k, err := ParseKey(line)
 			if err != nil {
-				rejected = append(rejected, reject(i+1, line, err))
+				if n := len(rejected); n == 0 || rejected[n-1].Position != i+1 {
+					rejected = append(rejected, reject(i+1, line, err))
+				}
 				continue
 			}
 			if options != "" {

@@ -30,6 +30,16 @@ func ReadLogin(line instance.Secret) (Login, error) {
 	return l, nil
 }
 
+// SplitLines are the lines of a text that have something in them.
+func SplitLines(text instance.Secret) (lines []instance.Secret) {
+	for line := range strings.Lines(text.Reveal()) {
+		if line = strings.TrimRight(line, "\r\n"); strings.TrimSpace(line) != "" {
+			lines = append(lines, instance.Hide(line))
+		}
+	}
+	return lines
+}
+
 // IsRandom says that the password is to be made up: it is R or RANDOM.
 func (l Login) IsRandom() bool {
 	return l.Password.Equal(instance.Hide("R")) || l.Password.Equal(instance.Hide("RANDOM"))
@@ -47,40 +57,52 @@ func (l Login) check() error {
 	return nil
 }
 
-// SetPasswords gives users their passwords, which are then not locked. Those who have it already are left alone. One that
-// cannot be set does not stop the others.
-func SetPasswords(ctx context.Context, m machine.Machine, logins []Login) error {
-	var all error
-	var due [2][]Login
-	for _, l := range lastOfEach(logins) {
+// A Result is what became of one login.
+type Result struct {
+	Changed bool
+	Err     error
+}
+
+// SetPasswords gives users their passwords, which are then not locked, and says for each what became of it. Those who have
+// theirs already are left alone. A user who is named twice gets the last hash, or else the last plain text.
+func SetPasswords(ctx context.Context, m machine.Machine, logins []Login) []Result {
+	results := make([]Result, len(logins))
+	var due [2][]int
+	for i, l := range logins {
+		if isUndone(logins, i) {
+			continue
+		}
 		s, err := shadowOf(ctx, m, l.User)
 		if err == nil && l.Hashed && !s.found {
 			err = fmt.Errorf("the user is not in %s", shadowFile)
 		}
 		if err = errors.Join(err, l.check()); err != nil {
-			all = errors.Join(all, fmt.Errorf("set the password of user %s: %w", l.User, err))
+			results[i].Err = fmt.Errorf("set the password of user %s: %w", l.User, err)
 		} else if !s.has(l) || s.hash.IsLocked() {
-			due[l.kind()] = append(due[l.kind()], l)
+			due[l.kind()] = append(due[l.kind()], i)
 		}
 	}
 	for kind, some := range due {
-		if some != nil {
-			all = errors.Join(all, m.Commands.Do(ctx, toolsOf(m.Files).setPasswords(some, kind == 1)))
+		if some == nil {
+			continue
+		}
+		chosen := make([]Login, len(some))
+		for j, i := range some {
+			chosen[j] = logins[i]
+		}
+		err := m.Commands.Do(ctx, toolsOf(m.Files).setPasswords(chosen, kind == 1))
+		for _, i := range some {
+			results[i] = Result{err == nil, err}
 		}
 	}
-	return all
+	return results
 }
 
-// lastOfEach leaves out what a later one would undo: of each user the last hash counts, or else the last plain text.
-func lastOfEach(logins []Login) (last []Login) {
-	for i, l := range logins {
-		undone := slices.ContainsFunc(logins[i+1:], func(later Login) bool { return later.User == l.User && later.kind() >= l.kind() }) ||
-			slices.ContainsFunc(logins[:i], func(earlier Login) bool { return earlier.User == l.User && earlier.kind() > l.kind() })
-		if !undone {
-			last = append(last, l)
-		}
-	}
-	return last
+// isUndone says that another login undoes one: of each user the last hash counts, or else the last plain text.
+func isUndone(logins []Login, i int) bool {
+	l := logins[i]
+	return slices.ContainsFunc(logins[i+1:], func(later Login) bool { return later.User == l.User && later.kind() >= l.kind() }) ||
+		slices.ContainsFunc(logins[:i], func(earlier Login) bool { return earlier.User == l.User && earlier.kind() > l.kind() })
 }
 
 // kind is which of two commands sets the password: 0 that for plain text, then 1 that for hashes.
@@ -151,6 +173,9 @@ func (e *ensuring) password(existed bool) error {
 	}
 	if !before.found {
 		e.notes.info("User %s is not in %s; its password is left alone.", e.a.Name, shadowFile)
+		return nil
+	}
+	if e.a.Later != nil && existed && before.has(*e.a.Later) && !before.hash.IsLocked() {
 		return nil
 	}
 	login, given := e.login(existed)

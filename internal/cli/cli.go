@@ -21,6 +21,10 @@ import (
 // Version is what the program calls itself; the build may set it.
 var Version = "0.1.0"
 
+// compatible is the version of cloud-init whose behaviour this is. Under that name the program gives it first, because
+// scripts compare it.
+func compatible() string { return "26.2+openguest" + Version }
+
 // A program is one run of the program.
 type program struct {
 	name   string // how it was called
@@ -104,7 +108,11 @@ func (p *program) root() *cobra.Command {
 		Args: cobra.ArbitraryArgs,
 		RunE: func(c *cobra.Command, args []string) error {
 			if version {
-				fmt.Fprintf(p.stdout, "%s %s\n", p.name, Version)
+				number := Version
+				if path.Base(p.name) == "cloud-init" {
+					number = compatible()
+				}
+				fmt.Fprintf(p.stdout, "%s %s\n", p.name, number)
 				return nil
 			}
 			if len(args) > 0 {
@@ -159,7 +167,7 @@ func needRoot(what string) error {
 
 // engine is an engine for a machine, with what the command line and the environment say.
 func (p *program) engine(m machine.Machine, o engine.Options) *engine.Engine {
-	o.Version, o.Force, o.Files = Version, p.force, p.files
+	o.Version, o.Force, o.Files = compatible(), p.force, p.files
 	o.KernelCommandLine = os.Getenv("KERNEL_CMDLINE")
 	if file := os.Getenv("CLOUD_CFG"); file != "" {
 		o.Files = append([]string{file}, o.Files...)

@@ -6,8 +6,27 @@ package module
 func All() []*Module { return all }
 
 var all = append([]*Module{
+	seedRandom,
+	bootcmd,
 	writeFiles,
+	setHostname,
+	updateHostname,
+	updateEtcHosts,
+	usersGroups,
+	ssh,
+	setPasswords,
+	locale,
+	timezone,
 	runcmd,
+	packages,
 	writeFilesDeferred,
+	scriptsVendor,
+	scriptsPerOnce,
+	scriptsPerBoot,
+	scriptsPerInstance,
 	scriptsUser,
+	authkeyFingerprints,
+	keysToConsole,
+	finalMessage,
+	powerStateChange,
 }, unbuiltModules...)

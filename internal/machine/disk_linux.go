@@ -108,6 +108,9 @@ func (d *disk) read(p place) (content string, err error) {
 		return "", err
 	}
 	defer f.Close()
+	if info, err := f.Stat(); err == nil && !info.Mode().IsRegular() {
+		return "", &fs.PathError{Op: "read", Path: p.name(), Err: fmt.Errorf("it is %s", kindOf(Node{Mode: info.Mode()}))}
+	}
 	if content, err := io.ReadAll(f); err == nil {
 		return string(content), nil
 	} else {
@@ -115,11 +118,12 @@ func (d *disk) read(p place) (content string, err error) {
 	}
 }
 
-// open opens a file, and never what a link leads to. With O_CREAT it makes it as n.
+// open opens a file, and never what a link leads to. With O_CREAT it makes it as n. It does not wait: a pipe that
+// somebody planted has nobody at its other end, and a serial line may have no carrier.
 func (d *disk) open(p place, flags int, n Node) (f *os.File, err error) {
 	made := false
 	err = d.in(p, func(folder int, base string) error {
-		fd, err := unix.Openat(folder, base, flags&^unix.O_CREAT|unix.O_NOFOLLOW|unix.O_CLOEXEC|unix.O_NOCTTY, 0)
+		fd, err := unix.Openat(folder, base, flags&^unix.O_CREAT|unix.O_NOFOLLOW|unix.O_CLOEXEC|unix.O_NOCTTY|unix.O_NONBLOCK, 0)
 		if errors.Is(err, unix.ENOENT) && flags&unix.O_CREAT != 0 {
 			made = true
 			fd, err = unix.Openat(folder, base, flags|unix.O_EXCL|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o600)
@@ -127,6 +131,7 @@ func (d *disk) open(p place, flags int, n Node) (f *os.File, err error) {
 		if err != nil {
 			return &fs.PathError{Op: "open", Path: p.name(), Err: err}
 		}
+		unix.SetNonblock(fd, false) // programs that get it as their output expect to wait
 		f = os.NewFile(uintptr(fd), p.name())
 		return nil
 	})
@@ -150,7 +155,7 @@ func (d *disk) dress(f *os.File, p place, n Node, label string) error {
 			return fmt.Errorf("set the SELinux label %s: %w", label, err)
 		}
 	}
-	return unix.Fchmod(fd, unixMode(n.Mode))
+	return unix.Fchmod(fd, chmodNumber(n.Mode))
 }
 
 // chown gives away, where there is somebody to give to.
@@ -241,6 +246,12 @@ func (d *disk) symlink(p place, n Node) error {
 		temp := tempName(base)
 		if err := unix.Symlinkat(n.Data, folder, temp); err != nil {
 			return err
+		}
+		if p.uid == 0 { // elsewhere it belongs to whose rights made it
+			own := func() error { return unix.Fchownat(folder, temp, n.UID, n.GID, unix.AT_SYMLINK_NOFOLLOW) }
+			if err := chown(n, own); err != nil {
+				return errors.Join(err, unix.Unlinkat(folder, temp, 0))
+			}
 		}
 		return rename(folder, temp, base)
 	})
@@ -338,30 +349,7 @@ func takeRights(uid, gid int) error {
 
 // modeOf translates the kernel's mode.
 func modeOf(mode uint32) fs.FileMode {
-	m := fs.FileMode(mode & 0o777)
 	types := map[uint32]fs.FileMode{unix.S_IFDIR: fs.ModeDir, unix.S_IFLNK: fs.ModeSymlink, unix.S_IFIFO: fs.ModeNamedPipe,
 		unix.S_IFSOCK: fs.ModeSocket, unix.S_IFBLK: fs.ModeDevice, unix.S_IFCHR: fs.ModeDevice | fs.ModeCharDevice}
-	m |= types[mode&unix.S_IFMT]
-	for bit, flag := range specialBits {
-		if mode&bit != 0 {
-			m |= flag
-		}
-	}
-	return m
+	return types[mode&unix.S_IFMT] | Permissions(mode)
 }
-
-var specialBits = map[uint32]fs.FileMode{unix.S_ISUID: fs.ModeSetuid, unix.S_ISGID: fs.ModeSetgid, unix.S_ISVTX: fs.ModeSticky}
-
-// unixMode is the permission part of a mode as the kernel wants it.
-func unixMode(m fs.FileMode) uint32 {
-	mode := uint32(m.Perm())
-	for bit, flag := range specialBits {
-		if m&flag != 0 {
-			mode |= bit
-		}
-	}
-	return mode
-}
-
-// Permissions makes a mode of a number as chmod takes it: 04755 sets the user id on execution.
-func Permissions(number uint32) fs.FileMode { return modeOf(number & 0o7777) }

@@ -34,7 +34,9 @@ func (m nodes) add(part string) {
 	if link {
 		n = Link(target)
 	} else {
-		fmt.Sscanf(head, "%s %o %d:%d", &name, &n.Mode, &n.UID, &n.GID)
+		mode := chmodNumber(n.Mode)
+		fmt.Sscanf(head, "%s %o %d:%d", &name, &mode, &n.UID, &n.GID)
+		n.Mode = Permissions(mode)
 		n.Data = strings.TrimPrefix(strings.TrimSuffix(data, "\n")+"\n", "\n")
 	}
 	if strings.HasSuffix(name, "/") {

@@ -43,6 +43,31 @@ func (n Node) Owned(uid, gid int) Node {
 	return n
 }
 
+// specialBits are the permissions that Go and chmod write differently.
+var specialBits = map[uint32]fs.FileMode{0o4000: fs.ModeSetuid, 0o2000: fs.ModeSetgid, 0o1000: fs.ModeSticky}
+
+// Permissions makes a mode of a number as chmod takes it: 04755 sets the user id on execution.
+func Permissions(number uint32) fs.FileMode {
+	mode := fs.FileMode(number & 0o777)
+	for bit, flag := range specialBits {
+		if number&bit != 0 {
+			mode |= flag
+		}
+	}
+	return mode
+}
+
+// chmodNumber is the permission part of a mode as chmod takes it.
+func chmodNumber(m fs.FileMode) uint32 {
+	number := uint32(m.Perm())
+	for bit, flag := range specialBits {
+		if m&flag != 0 {
+			number |= bit
+		}
+	}
+	return number
+}
+
 // IsPrivate says that not everyone may read the file: what is in it is not to be shown.
 func (n Node) IsPrivate() bool { return n.Mode.IsRegular() && n.Mode&0o004 == 0 }
 
@@ -127,6 +152,24 @@ type place struct {
 // name is the place as people write it.
 func (p place) name() string { return path.Clean("/" + p.path) }
 
+// may says whether whose rights count has a right to what is there: 4 to read it, 2 to write it.
+func (p place) may(right fs.FileMode, n Node) bool {
+	switch {
+	case p.uid == 0:
+		return true
+	case p.uid == n.UID:
+		right <<= 6
+	case p.gid == n.GID:
+		right <<= 3
+	}
+	return n.Mode&right != 0
+}
+
+// refusal says that nothing is made or taken away in a folder.
+func (p place) refusal() error {
+	return fmt.Errorf("%s: its folder belongs to uid %d, who may not write there: %w", p.name(), p.uid, fs.ErrPermission)
+}
+
 // A store keeps nodes by places; put of gone removes. What is kept at a name is found by look without its content.
 type store interface {
 	look(p place) (Node, error)
@@ -151,7 +194,7 @@ func (w walked) Look(name string) (Node, error) {
 	return visit(w, name, strings.HasSuffix(name, "/"), w.look)
 }
 
-func (w walked) Read(name string) (string, error) { return visit(w, name, true, w.read) }
+func (w walked) Read(name string) (string, error) { return visit(w, name, true, w.content) }
 
 func (w walked) List(name string) ([]string, error) {
 	return visit(w, name, true, func(p place) ([]string, error) {
@@ -179,10 +222,12 @@ func (w walked) Put(name string, n Node) (bool, error) {
 			return false, nil
 		case err == nil && n.Mode.IsDir() != old.Mode.IsDir() && n != gone:
 			return false, fmt.Errorf("%s is %s and cannot become %s; move it away first", p.name(), kindOf(old), kindOf(n))
+		case err == nil && n == gone && old.Mode.IsDir() && !w.isEmpty(p):
+			return false, fmt.Errorf("%s is a folder and not empty; it is not removed", p.name())
 		case err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrPermission):
 			return false, err
 		case !p.writable:
-			return false, fmt.Errorf("%s: its folder belongs to uid %d, who may not write there: %w", p.name(), p.uid, fs.ErrPermission)
+			return false, p.refusal()
 		}
 		if err == nil && isDevice(old) && n.Mode.IsRegular() {
 			return true, w.Append(name, n.Data, n)
@@ -199,6 +244,15 @@ func (w walked) Put(name string, n Node) (bool, error) {
 // Append adds to a file, or writes into a device.
 func (w walked) Append(name, data string, n Node) error {
 	_, err := visit(w, name, true, func(p place) (bool, error) {
+		old, err := w.look(p)
+		switch {
+		case errors.Is(err, fs.ErrNotExist) && !p.writable:
+			return false, p.refusal()
+		case err == nil && old.Mode.IsDir():
+			return false, fmt.Errorf("add to %s: it is a folder", p.name())
+		case err == nil && !p.may(0o2, old):
+			return false, fmt.Errorf("add to %s: uid %d may not write it: %w", p.name(), p.uid, fs.ErrPermission)
+		}
 		if err := w.append(p, data, n); err != nil {
 			return false, fmt.Errorf("add to %s: %w", p.name(), bare(err))
 		}
@@ -212,9 +266,24 @@ func (w walked) Append(name, data string, n Node) error {
 func (w walked) get(p place) (Node, error) {
 	n, err := w.look(p)
 	if err == nil && n.Mode.IsRegular() {
-		n.Data, err = w.read(p)
+		n.Data, err = w.content(p)
 	}
 	return n, err
+}
+
+// content is what is in the file at a place, if whose rights count there may read it.
+func (w walked) content(p place) (string, error) {
+	if p.uid != 0 {
+		if n, err := w.look(p); err == nil && !p.may(0o4, n) {
+			return "", &fs.PathError{Op: "read", Path: p.name(), Err: fs.ErrPermission}
+		}
+	}
+	return w.read(p)
+}
+
+func (w walked) isEmpty(p place) bool {
+	names, err := w.list(p)
+	return err == nil && len(names) == 0
 }
 
 // visit does something where name leads. A link is followed only while every folder so far is root's alone.
@@ -233,7 +302,7 @@ func visit[T any](w walked, name string, follow bool, do func(place) (T, error))
 			at.uid, at.gid = folder.UID, folder.GID
 		}
 		alone = alone && trusted && folder.Mode&0o022 == 0
-		at.writable = at.uid == 0 || at.uid == folder.UID || folder.Mode&0o002 != 0
+		at.writable = at.may(0o2, folder)
 		next, last := at, len(todo) == 1
 		next.path = path.Join(split(at.path + "/" + todo[0])...)
 		node, err := w.look(next)

@@ -71,7 +71,11 @@ func (e *Engine) process(ctx context.Context, d document) (*conf.Value, error) {
 	if err := e.put(e.paths.Instance(d.raw), 0o600, string(d.data)); err != nil {
 		return nil, err
 	}
-	result, err := userdata.Process(ctx, userdata.Document{Name: d.name, Data: d.data, LaunchIndex: e.now.LaunchIndex, Skip: d.disabled}, e.outside())
+	in := userdata.Document{Name: d.name, Data: d.data, Skip: d.disabled}
+	if d.name == "user-data" { // cloud-init filters no other by it
+		in.LaunchIndex = e.now.LaunchIndex
+	}
+	result, err := userdata.Process(ctx, in, e.outside())
 	e.problems(result.Problems)
 	if err != nil {
 		return nil, err
@@ -83,7 +87,7 @@ func (e *Engine) process(ctx context.Context, d document) (*conf.Value, error) {
 		e.log.Verdict(module.Verdict{Origin: d.name + " " + part.Name, Key: part.Type, Verdict: module.Outcome(part.Outcome)})
 	}
 	err = e.put(e.paths.Instance(d.raw+".i"), 0o600, string(result.MIME))
-	if d.name == "user-data" || len(d.data) > 0 {
+	if d.name == "user-data" || len(d.data) > 0 && !slices.Contains(d.disabled, "*") {
 		err = errors.Join(err, e.put(e.paths.Instance(d.config), 0o600, result.Text))
 	}
 	if err != nil {

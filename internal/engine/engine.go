@@ -107,9 +107,12 @@ func (e *Engine) Run(ctx context.Context, stage Stage) (int, error) {
 	e.stage = stage
 	e.status = e.openStatus(stage)
 	errs := e.run(ctx, stage)
+	if ctx.Err() != nil { // the stage has not ended: a boot in its middle must not look done
+		return len(errs), context.Cause(ctx)
+	}
 	e.finish(stage, errs)
 	e.runLast(ctx)
-	return len(errs), context.Cause(ctx)
+	return len(errs), nil
 }
 
 // runLast does what modules left for the end: the machine may be going down from here on.

@@ -45,7 +45,7 @@ func readOutput(v *conf.Value, section string) machine.Output {
 	default:
 		out, err = mode.Text, mode.Text
 	}
-	if err == out {
+	if err == out && out != "" {
 		err = "&1"
 	}
 	return machine.Output{Out: spelled(out), Err: spelled(err)}

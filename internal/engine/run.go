@@ -161,6 +161,10 @@ func (e *Engine) runModule(ctx context.Context, entry listed) error {
 	err := e.execute(ctx, entry, name)
 	took := time.Since(start)
 	e.step(Step{Stage: e.stage, Module: entry.module.Name, Ended: true, Took: took, Changes: e.machine.Ledger.Len() - before, Err: err})
+	if err != nil && ctx.Err() != nil {
+		e.log.Log(module.Info, "%s was left: %v", event, context.Cause(ctx))
+		return err
+	}
 	if err != nil && !isUnfinished(err) {
 		e.log.Log(module.Warning, "Running module %s failed: %s", entry.name, strings.ReplaceAll(err.Error(), "\n", "; "))
 		e.log.Log(module.Debug, "finish: %s: FAIL: running %s with frequency %s", event, name, entry.every)

@@ -39,6 +39,8 @@ type Change struct {
 	Output  Output                             // where its output goes while it runs, if Shown
 	Shown   bool                               // its output is for people; otherwise it is read only for an error's text
 	Detail  string                             // what else a plan should say
+	Locks   []string                           // files that another program may hold locked: it is waited for
+	Ends    bool                               // it takes the system down: Do returns only if that does not happen
 }
 
 // NoLimit is for package managers: they run people's programs, and are waited for.

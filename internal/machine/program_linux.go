@@ -77,6 +77,15 @@ func (p programs) Ask(ctx context.Context, q Question) (string, error) {
 // Do runs a command that changes something.
 func (p programs) Do(ctx context.Context, c Change) (err error) {
 	p.ledger.add(Entry{Kind: KindRun, Argv: c.Argv, Detail: c.Detail})
+	err = whileUnlocked(ctx, c.Locks, func() error { return p.change(ctx, c) })
+	if err == nil && c.Ends {
+		return awaitEnd(ctx, c.Argv)
+	}
+	return err
+}
+
+// change runs it as its kind is run.
+func (p programs) change(ctx context.Context, c Change) (err error) {
 	limit := c.Limit
 	if limit == 0 {
 		limit = time.Minute
@@ -110,8 +119,11 @@ func (p programs) helper(ctx context.Context, argv []string, stdin instance.Secr
 	var out, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &stderr
 	err = cmd.Run()
-	if ctx.Err() != nil && limit != NoLimit {
+	switch {
+	case errors.Is(ctx.Err(), context.DeadlineExceeded) && limit != NoLimit:
 		return "", fmt.Errorf("%s did not end within %v and was killed", strings.Join(argv, " "), limit)
+	case ctx.Err() != nil: // we were told to stop
+		return "", context.Cause(ctx)
 	}
 	return out.String(), ended(argv, err, stderr.String())
 }

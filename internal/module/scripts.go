@@ -14,11 +14,38 @@ import (
 
 type noKeys struct{}
 
+var scriptsVendor = define(Module{
+	Name: "scripts_vendor", Stage: Final, Every: PerInstance, Marked: true,
+	Doc: "Runs the scripts of the vendor-data, in the order of their names, each as an argument of vendor_data.prefix where that is given.",
+	Examples: []string{`vendor_data:
+  enabled: true
+  prefix: [/usr/bin/ltrace, -S]
+`},
+}, func(ctx context.Context, e *Env, _ *noKeys) error {
+	return runParts(ctx, e, path.Join(e.Paths.Cloud, "instance/scripts/vendor"), e.Config.At("vendor_data", "prefix").Strings())
+})
+
+var (
+	scriptsPerOnce     = scriptsFolder("per-once", Once, "once in the life of a machine, whichever instance it is")
+	scriptsPerBoot     = scriptsFolder("per-boot", Always, "at every boot")
+	scriptsPerInstance = scriptsFolder("per-instance", PerInstance, "once for an instance")
+)
+
+// scriptsFolder is the module that runs the scripts in one of the folders below /var/lib/cloud/scripts.
+func scriptsFolder(folder string, every Frequency, when string) *Module {
+	return define(Module{
+		Name: "scripts_" + strings.ReplaceAll(folder, "-", "_"), Stage: Final, Every: every, Marked: true,
+		Doc: "Runs the scripts in /var/lib/cloud/scripts/" + folder + " " + when + ", in the order of their names.",
+	}, func(ctx context.Context, e *Env, _ *noKeys) error {
+		return runParts(ctx, e, path.Join(e.Paths.Cloud, "scripts", folder), nil)
+	})
+}
+
 var scriptsUser = define(Module{
 	Name: "scripts_user", Stage: Final, Every: PerInstance, Marked: true,
 	Doc: "Runs the scripts of the user-data, runcmd's among them, in the order of their names. All run, whatever the others end with.",
 }, func(ctx context.Context, e *Env, _ *noKeys) error {
-	return runParts(ctx, e, e.Paths.Instance("scripts"), nil)
+	return runParts(ctx, e, path.Join(e.Paths.Cloud, "instance/scripts"), nil)
 })
 
 // runParts runs the executable files of a folder in the order of their names. One that fails does not stop the others.
@@ -40,16 +67,18 @@ func runParts(ctx context.Context, e *Env, folder string, prefix []string) error
 		}
 		attempted++
 		err := e.Item(conf.Origin{Part: file}, "scripts", func() error {
-			return e.Script(ctx, machine.Program{Argv: append(prefix[:len(prefix):len(prefix)], file)})
+			return e.Script(ctx, machine.Program{Argv: append(prefix[:len(prefix):len(prefix)], file), Reads: file})
 		})
 		switch {
 		case errors.Is(err, machine.ErrDeferred):
 			unfinished = err
 		case err != nil:
+			e.Debug("%v", err)
 			failed = append(failed, name)
 		}
 	}
 	if failed != nil {
+		e.Warn("Failed to run module %s (%s in %s)", e.Module, path.Base(folder), folder)
 		return fmt.Errorf("Runparts: %d failures (%s) in %d attempted commands", len(failed), strings.Join(failed, ","), attempted)
 	}
 	return unfinished

@@ -62,12 +62,25 @@ func (l *log) write(lines string) {
 	l.machine.Files.Append(l.file, lines, machine.File(0o640, "").Owned(l.uid, l.gid))
 }
 
-// Verdict keeps a verdict. Two modules may read the same key: what is wrong with it is kept once.
-func (l *log) Verdict(v module.Verdict) {
-	if v.Verdict == module.Rejected && slices.ContainsFunc(l.verdicts, func(old module.Verdict) bool { return old.Origin == v.Origin && old.Key == v.Key }) {
-		return
+// Verdict keeps a verdict, and says whether it is news. Several modules may read one key, and stages follow each other: what
+// was wrong with it is kept once, and that one of them did something counts more than that another had nothing to do.
+func (l *log) Verdict(v module.Verdict) bool {
+	for i, old := range l.verdicts {
+		if old.Origin != v.Origin || old.Key != v.Key {
+			continue
+		}
+		switch {
+		case old == v, v.Verdict == module.Unchanged && old.Verdict == module.Applied:
+			return false
+		case v.Verdict == module.Applied && old.Verdict == module.Unchanged && old.Reason == "":
+			l.verdicts[i] = v
+			return true
+		case v.Verdict == module.Rejected && old.Verdict == module.Rejected && old.Reason == v.Reason:
+			return false
+		}
 	}
 	l.verdicts = append(l.verdicts, v)
+	return true
 }
 
 // Console prints on the system's console, where there is one.

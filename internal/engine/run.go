@@ -248,10 +248,12 @@ func (e *Engine) conclude(entry listed, said, before int, err error) {
 		return
 	}
 	for _, key := range entry.module.Keys() {
-		if value := e.config.Get(key); value != nil {
-			v.Key, v.Origin = key, value.Origin.String()
-			e.log.Verdict(v)
+		value := e.config.Get(key)
+		if value == nil || err == nil && value.Equal(e.base.Get(key)) { // what the image says is nobody's question
+			continue
 		}
+		v.Key, v.Origin = key, value.Origin.String()
+		e.log.Verdict(v)
 	}
 }
 

@@ -125,7 +125,12 @@ func (e *Engine) earlyHostname(ctx context.Context) {
 	}
 	e.machine.Ledger.Begin(m.Name, false)
 	defer e.machine.Ledger.Begin("", false)
-	if err := m.Run(ctx, e.env(listed{name: m.Name, module: m})); err != nil && !errors.Is(err, module.ErrSkip) {
+	entry, before := listed{name: m.Name, module: m}, e.machine.Ledger.Len()
+	err := m.Run(ctx, e.env(entry))
+	if e.machine.Ledger.Len() > before {
+		e.conclude(entry, len(e.log.verdicts), before, err)
+	}
+	if err != nil && !errors.Is(err, module.ErrSkip) {
 		e.log.Log(module.Debug, "Failed setting hostname in local stage. Will retry in network stage. Error: %v.", err)
 	}
 }

@@ -14,6 +14,7 @@ type Ledger struct {
 	entries  []Entry
 	who      string
 	eachBoot bool
+	random   bool
 	cause    string
 }
 
@@ -26,7 +27,8 @@ type Entry struct {
 	UID, GID int         // its owner
 	Argv     []string    // of a command
 	Cause    string      // the command whose meaning the change to a file is
-	EachBoot bool        // done again at every boot
+	EachBoot bool        // a command that runs again at every boot
+	Random   bool        // a file whose content is made at random: another run makes another
 	Detail   string      // what else is to say
 }
 
@@ -46,6 +48,16 @@ func (l *Ledger) Begin(who string, eachBoot bool) {
 	if l != nil {
 		l.who, l.eachBoot = who, eachBoot
 	}
+}
+
+// AtRandom says that the files that f writes hold what is made at random: host keys, for one. A plan does not show it.
+func (l *Ledger) AtRandom(f func() error) error {
+	if l == nil {
+		return f()
+	}
+	l.random = true
+	defer func() { l.random = false }()
+	return f()
 }
 
 // Len is how many changes there are. Who compares it before and after knows whether something changed.
@@ -68,7 +80,8 @@ func (l *Ledger) add(e Entry) {
 	if l == nil {
 		return
 	}
-	e.Who, e.EachBoot, e.Cause = l.who, l.eachBoot, l.cause
+	e.Who, e.Cause, e.Random = l.who, l.cause, l.random && e.Path != ""
+	e.EachBoot = l.eachBoot && e.Argv != nil
 	l.entries = append(l.entries, e)
 	if l.Observe != nil {
 		l.Observe(e)

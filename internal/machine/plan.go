@@ -8,6 +8,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // Plan returns a machine like m that changes nothing: it keeps to itself what would be there, so that later steps see
@@ -248,6 +249,10 @@ func (c *Changes) net(e Entry) (Planned, bool) {
 	switch {
 	case n.IsPrivate() || err == nil && old.IsPrivate():
 		p.Detail = joined(p.Detail, "content not shown: not everyone may read it")
+	case e.Random:
+		p.Detail = joined(p.Detail, "content not shown: it is made at random")
+	case !utf8.ValidString(n.Data) || !utf8.ValidString(old.Data):
+		p.Detail = joined(p.Detail, fmt.Sprintf("%d bytes that are no text", len(n.Data)))
 	case n.Mode.Type() == fs.ModeSymlink:
 		p.Detail = joined(p.Detail, "link to "+n.Data)
 	case n.Mode.IsRegular() && n != gone:

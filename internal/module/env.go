@@ -45,8 +45,8 @@ func (p Paths) Data(name string) string { return path.Join(p.Cloud, "data", name
 
 // A Report takes what a module has to say.
 type Report interface {
-	// Verdict says how one thing that was asked for ended.
-	Verdict(v Verdict)
+	// Verdict says how one thing that was asked for ended. It answers whether that is news: two modules may read one key.
+	Verdict(v Verdict) bool
 	// Log writes a line; a level of Warning or above degrades the boot.
 	Log(level Level, format string, args ...any)
 	// Console prints on the system's console and nowhere else: what is said there is in no log.
@@ -106,8 +106,9 @@ func (e *Env) Problem(p conf.Problem) {
 	case conf.Deprecated:
 		level = Deprecated
 	}
-	e.Report.Log(level, "%s", p.Error())
-	e.Report.Verdict(v)
+	if e.Report.Verdict(v) {
+		e.Report.Log(level, "%s", p.Error())
+	}
 }
 
 // Item does one thing that was asked for, and reports how that ended. It returns what failed, for the module to join.

@@ -203,7 +203,7 @@ func (s *scene) told() string {
 	return out.String() + s.said.String()
 }
 
-func (s *scene) Verdict(v Verdict) {
+func (s *scene) Verdict(v Verdict) bool {
 	fmt.Fprintf(&s.said, "verdict %s %s: %s", v.Origin, v.Key, v.Verdict)
 	if v.Reason != "" {
 		fmt.Fprintf(&s.said, ": %s", v.Reason)
@@ -212,6 +212,7 @@ func (s *scene) Verdict(v Verdict) {
 		fmt.Fprintf(&s.said, " (%s)", v.Hint)
 	}
 	s.said.WriteString("\n")
+	return true
 }
 
 func (s *scene) Log(level Level, format string, args ...any) {

@@ -162,11 +162,14 @@ func (h *hostKeys) placeMade(ctx context.Context, m madeKey) error {
 	if err := machine.MakeFolders(h.Machine.Files, sshFolder, machine.Folder(0o755)); err != nil {
 		return err
 	}
-	if err := h.putPrivate(m.kind, node); err != nil {
-		return err
-	}
 	name := privateKeyFile(m.kind)
-	if err := h.put(name+".pub", machine.File(0o644, m.key.Public.String()+"\n")); err != nil {
+	err = h.Machine.Ledger.AtRandom(func() error {
+		if err := h.putPrivate(m.kind, node); err != nil {
+			return err
+		}
+		return h.put(name+".pub", machine.File(0o644, m.key.Public.String()+"\n"))
+	})
+	if err != nil {
 		return err
 	}
 	if h.keys.Quiet {

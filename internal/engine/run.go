@@ -257,9 +257,18 @@ func (e *Engine) conclude(entry listed, said, before int, err error) {
 	}
 }
 
+// inNameOf does something later in a module's name.
+func (e *Engine) inNameOf(entry listed, do func(context.Context) error) func(context.Context) error {
+	return func(ctx context.Context) error {
+		e.machine.Ledger.Begin(entry.module.Name, entry.every == module.Always)
+		defer e.machine.Ledger.Begin("", false)
+		return do(ctx)
+	}
+}
+
 // env is the environment of a module.
 func (e *Engine) env(entry listed) *module.Env {
 	return &module.Env{Machine: e.machine, Instance: e.now, Config: e.config, Distro: e.distro, Paths: e.paths, Args: entry.args,
 		Output: e.output, Report: e.log, Module: entry.module.Name, Version: e.options.Version,
-		Last: func(do func(context.Context) error) { e.last = append(e.last, do) }}
+		Last: func(do func(context.Context) error) { e.last = append(e.last, e.inNameOf(entry, do)) }}
 }

@@ -161,6 +161,12 @@ func (e *Env) Remember(name, data string, mode machine.Node) error {
 	return err
 }
 
+// isRunning says that the machine's system runs. One that does not has no kernel, and the devices in it are another's.
+func (e *Env) isRunning() bool {
+	_, err := e.Machine.Kernel.Hostname()
+	return err == nil
+}
+
 // Script runs a person's own program, with the instance's id in its environment, and waits for it.
 func (e *Env) Script(ctx context.Context, p machine.Program) error {
 	p.Output = e.Output

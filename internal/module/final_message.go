@@ -27,8 +27,8 @@ var finalMessage = define(Module{
   {{ version }} on {{ datasource }}: ready at {{ timestamp }}
 `},
 }, func(_ context.Context, e *Env, k *finalMessageKeys) error {
-	if _, err := e.Machine.Kernel.Hostname(); err != nil {
-		return fmt.Errorf("nothing has booted: %w", err)
+	if !e.isRunning() {
+		return fmt.Errorf("nothing has booted: %w", machine.ErrOffline)
 	}
 	uptime := strconv.FormatFloat(e.Machine.Clock.Uptime().Seconds(), 'f', 2, 64)
 	timestamp := e.Machine.Clock.Now().UTC().Format("Mon, 02 Jan 2006 15:04:05 -0700")

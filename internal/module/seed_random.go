@@ -67,8 +67,8 @@ func (e *Env) addSeed(file, seed string) error {
 	if seed == "" {
 		return nil
 	}
-	if strings.HasPrefix(file, "/dev/") && !machine.Exists(e.Machine.Files, file) {
-		return fmt.Errorf("seed %s, which is not there: %w", file, machine.ErrDeferred)
+	if strings.HasPrefix(file, "/dev/") && !e.isRunning() {
+		return fmt.Errorf("seed %s: %w", file, machine.ErrDeferred)
 	}
 	e.Debug("%s: adding %d bytes of random seed entropy to %s", e.Module, len(seed), file)
 	if err := machine.MakeFolders(e.Machine.Files, path.Dir(file), machine.Folder(0o755)); err != nil {

@@ -18,6 +18,7 @@ const cloudConfig = "/etc/cloud/cloud.cfg"
 func (e *Engine) load() {
 	defaults := builtin()
 	layers := []*conf.Value{defaults}
+	e.paths = pathsOf(defaults) // the variables of templates are in the run directory
 	main := e.readLayer(cloudConfig)
 	if main == nil {
 		main = e.ourDefault()
@@ -84,7 +85,11 @@ func (e *Engine) readLayer(name string) *conf.Value {
 
 func (e *Engine) parseLayer(name, text string) *conf.Value {
 	if isTemplate(text) {
-		rendered, err := e.render(name, text, e.templateVars())
+		vars := e.templateVars()
+		if len(vars) == 0 {
+			return e.unrendered(name, text)
+		}
+		rendered, err := e.render(name, text, vars)
 		if err != nil {
 			e.log.Log(module.Warning, "the configuration %s is left out: %v", name, err)
 			return nil
@@ -102,6 +107,16 @@ func (e *Engine) parseLayer(name, text string) *conf.Value {
 	}
 	if v.Kind != conf.Map {
 		e.problem(conf.Problem{Origin: v.Origin, Message: "the configuration should be a mapping, but is " + v.Kind.String(), Level: conf.Rejected})
+		return nil
+	}
+	return v
+}
+
+// unrendered is what a template says before anything is known of the instance: where it can be read as it stands, that.
+func (e *Engine) unrendered(name, text string) *conf.Value {
+	v, _, err := conf.Parse(name, []byte(text))
+	if err != nil || v.IsNull() || v.Kind != conf.Map {
+		e.log.Log(module.Debug, "the configuration %s is a template, and waits until the instance is known", name)
 		return nil
 	}
 	return v

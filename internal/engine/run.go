@@ -114,7 +114,6 @@ func (e *Engine) runList(ctx context.Context, stage module.Stage) (errs []string
 		}
 	}
 	if inactive != nil {
-		slices.Sort(inactive)
 		e.log.Log(module.Info, "Skipping modules '%s' because no applicable config is provided.", strings.Join(inactive, ","))
 	}
 	return errs

@@ -145,9 +145,9 @@ func (e *Engine) isForDistro(entry listed) bool {
 // of others after they succeeded.
 func (e *Engine) runModule(ctx context.Context, entry listed) error {
 	name := "config-" + entry.name
-	what := "init-network"
-	if e.stage == Config || e.stage == Final {
-		what = string(e.stage)
+	what := string(e.stage)
+	if e.stage != Local && e.stage != Config && e.stage != Final {
+		what = "init-network"
 	}
 	event := what + "/" + name
 	e.log.Log(module.Debug, "start: %s: running %s with frequency %s", event, name, entry.every)

@@ -33,7 +33,7 @@ vendor_data2: {enabled: true, prefix: []}
 func (e *Engine) ourDefault() *conf.Value {
 	id, _, _ := e.machine.Facts.Distro()
 	const name = "built-in cloud.cfg"
-	text, err := e.render(name, dist.CloudConfig, map[string]any{"variant": id})
+	text, _, err := render(name, dist.CloudConfig, map[string]any{"variant": id})
 	if err != nil {
 		panic("engine: the built-in cloud.cfg cannot be rendered: " + err.Error())
 	}

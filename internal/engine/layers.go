@@ -85,13 +85,8 @@ func (e *Engine) readLayer(name string) *conf.Value {
 
 func (e *Engine) parseLayer(name, text string) *conf.Value {
 	if isTemplate(text) {
-		vars := e.templateVars()
-		if len(vars) == 0 {
-			return e.unrendered(name, text)
-		}
-		rendered, err := e.render(name, text, vars)
-		if err != nil {
-			e.log.Log(module.Warning, "the configuration %s is left out: %v", name, err)
+		rendered, ok := e.renderLayer(name, text)
+		if !ok {
 			return nil
 		}
 		text = rendered
@@ -112,24 +107,29 @@ func (e *Engine) parseLayer(name, text string) *conf.Value {
 	return v
 }
 
-// unrendered is what a template says before anything is known of the instance: where it can be read as it stands, that.
-func (e *Engine) unrendered(name, text string) *conf.Value {
-	v, _, err := conf.Parse(name, []byte(text))
-	if err != nil || v.IsNull() || v.Kind != conf.Map {
-		e.log.Log(module.Debug, "the configuration %s is a template, and waits until the instance is known", name)
-		return nil
+// renderLayer fills in a configuration that is a template. Before anything is known of the instance, one that asks for it
+// is taken as it stands, as cloud-init does: a later stage reads it again.
+func (e *Engine) renderLayer(name, text string) (string, bool) {
+	vars := e.templateVars()
+	rendered, missing, err := render(name, text, vars)
+	if len(vars) == 0 && (err != nil || len(missing) > 0) {
+		_, _, err := conf.Parse(name, []byte(text))
+		return text, err == nil
 	}
-	return v
+	for _, variable := range missing {
+		e.log.Log(module.Warning, "Could not render jinja template variables in file '%s': '%s'", name, variable)
+	}
+	if err != nil {
+		e.log.Log(module.Warning, "the configuration %s is left out: %v", name, err)
+	}
+	return rendered, err == nil
 }
 
-// render fills in a configuration file that is a template. Lines stay where they were.
-func (e *Engine) render(name, text string, vars map[string]any) (string, error) {
+// render fills in a template, and returns the variables that there are not. Lines stay where they were.
+func render(name, text string, vars map[string]any) (rendered string, missing []string, err error) {
 	_, body, _ := strings.Cut(text, "\n")
 	result, err := jinja.Render(name, body, vars, jinja.Limits{})
-	for _, missing := range result.Missing {
-		e.log.Log(module.Warning, "Could not render jinja template variables in file '%s': '%s'", name, missing)
-	}
-	return "\n" + result.Text, err
+	return "\n" + result.Text, result.Missing, err
 }
 
 // isTemplate says whether a configuration file or a template of a file is a jinja template.

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -25,15 +26,20 @@ func (p *program) cleanCommand() *cobra.Command {
 	c := &cobra.Command{Use: "clean", Short: "Remove what a boot left behind, so that the next is a first boot",
 		Args: func(c *cobra.Command, args []string) error { return f.check(c, args) },
 		RunE: func(c *cobra.Command, _ []string) error {
-			if err := needRoot("clean"); err != nil {
-				return err
+			if p.isLive() {
+				if err := needRoot("clean"); err != nil {
+					return err
+				}
+			} else if f.reboot {
+				return usageError{c, errors.New("--reboot and --root do not go together: that system is not running")}
 			}
-			m, err := machine.Live()
+			m, err := p.machine()
 			if err != nil {
 				return err
 			}
-			return p.clean(c, m, f)
+			return p.clean(c.Context(), m, f)
 		}}
+	p.rootFlag(c)
 	c.Flags().BoolVarP(&f.logs, "logs", "l", false, "the logs as well")
 	c.Flags().BoolVar(&f.machineID, "machine-id", false, "let systemd make a new machine-id at the next boot")
 	c.Flags().BoolVarP(&f.reboot, "reboot", "r", false, "reboot when done")
@@ -49,66 +55,91 @@ func (f *cleanFlags) check(c *cobra.Command, args []string) error {
 	}
 	f.configs = append(f.configs, args...)
 	for _, word := range f.configs {
-		if !slices.Contains([]string{"all", "ssh_config", "network", "datasource", "fstab"}, word) {
-			return usageError{c, fmt.Errorf("argument -c/--configs: invalid choice: '%s' (choose from 'all', 'ssh_config', 'network', 'datasource', 'fstab')", word)}
+		if err := oneOf(c, "-c/--configs", word, "all", "ssh_config", "network", "datasource", "fstab"); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-// What a boot generates outside its own folder, by kind. A star stands for any text in a name.
-var generated = map[string][]string{
-	"network": {"/etc/netplan/50-cloud-init.yaml", "/etc/NetworkManager/conf.d/99-cloud-init.conf",
-		"/etc/NetworkManager/conf.d/30-cloud-init-ip6-addr-gen-mode.conf", "/etc/NetworkManager/system-connections/cloud-init-*.nmconnection",
-		"/etc/systemd/network/10-cloud-init-*.network", "/etc/network/interfaces.d/50-cloud-init.cfg"},
-	"ssh_config": {"/etc/ssh/sshd_config.d/50-cloud-init.conf"},
+// wants says whether a kind of configuration is to go.
+func (f cleanFlags) wants(kind string) bool {
+	return slices.Contains(f.configs, kind) || slices.Contains(f.configs, "all")
 }
 
-func (p *program) clean(c *cobra.Command, m machine.Machine, f cleanFlags) error {
-	paths := engine.Paths(m)
-	err := errors.Join(f.removeLogs(m), f.removeGenerated(m), f.removeState(m, paths.Cloud), machine.RemoveAll(m.Files, engine.OwnState))
-	if err == nil {
-		err = p.runCleanScripts(c, m)
+// generated are the files that a boot makes outside its own folder, by kind. A star stands for any text in a name.
+func generated(kind string) []string {
+	switch kind {
+	case "network":
+		return []string{"/etc/netplan/50-cloud-init.yaml", "/etc/NetworkManager/conf.d/99-cloud-init.conf",
+			"/etc/NetworkManager/conf.d/30-cloud-init-ip6-addr-gen-mode.conf", "/etc/NetworkManager/system-connections/cloud-init-*.nmconnection",
+			"/etc/systemd/network/10-cloud-init-*.network", "/etc/network/interfaces.d/50-cloud-init.cfg"}
+	case "ssh_config":
+		return []string{"/etc/ssh/sshd_config.d/50-cloud-init.conf"}
+	}
+	return nil
+}
+
+// clean goes on where something cannot be removed, and says all that is left. What packages want to clean comes last of the
+// files, because their scripts may look at what is there; there is nothing for them to do where all is clean already.
+func (p *program) clean(ctx context.Context, m machine.Machine, f cleanFlags) error {
+	dir := engine.Paths(m).Cloud
+	err := errors.Join(f.removeLogs(m), f.removeGenerated(m), machine.RemoveAll(m.Files, engine.OwnState))
+	if _, missing := m.Files.List(dir); errors.Is(missing, fs.ErrNotExist) {
+		fmt.Fprintln(p.stderr, "Artifacts already cleaned.")
+	} else {
+		err = errors.Join(err, f.removeState(m, dir))
+		if err == nil {
+			err = p.runCleanScripts(ctx, m)
+		}
 	}
 	if f.machineID {
 		err = errors.Join(err, resetMachineID(m))
 	}
 	if err == nil && f.reboot {
-		err = m.Commands.Do(c.Context(), machine.Change{Argv: []string{"shutdown", "-r", "now"}})
+		return reboot(ctx, m)
 	}
 	return err
 }
 
+// removeLogs removes the logs, and what was rotated away of them.
 func (f cleanFlags) removeLogs(m machine.Machine) (err error) {
 	if !f.logs {
 		return nil
 	}
 	for _, name := range engine.LogFiles(m) {
-		if n, failure := m.Files.Look(name); failure == nil && n.Mode.IsRegular() {
-			_, failure := m.Files.Remove(name)
-			err = errors.Join(err, failure)
-		}
+		err = errors.Join(err, removeMatching(m, name), removeMatching(m, name+"?*"))
 	}
 	return err
 }
 
 func (f cleanFlags) removeGenerated(m machine.Machine) (err error) {
-	for kind, patterns := range generated {
-		if !slices.Contains(f.configs, kind) && !slices.Contains(f.configs, "all") {
+	for _, kind := range []string{"network", "ssh_config"} {
+		if !f.wants(kind) {
 			continue
 		}
-		for _, pattern := range patterns {
-			names, _ := m.Files.List(path.Dir(pattern))
-			for _, name := range names {
-				if ok, _ := path.Match(path.Base(pattern), name); ok {
-					_, failure := m.Files.Remove(path.Join(path.Dir(pattern), name))
-					err = errors.Join(err, failure)
-				}
-			}
+		for _, pattern := range generated(kind) {
+			err = errors.Join(err, removeMatching(m, pattern))
 		}
 	}
-	if slices.Contains(f.configs, "fstab") || slices.Contains(f.configs, "all") {
+	if f.wants("fstab") {
 		err = errors.Join(err, cleanFstab(m))
+	}
+	return err
+}
+
+// removeMatching removes the files and links of a folder whose names match; devices and folders stay.
+func removeMatching(m machine.Machine, pattern string) (err error) {
+	dir, base := path.Split(pattern)
+	names, _ := m.Files.List(dir)
+	for _, name := range names {
+		matches, _ := path.Match(base, name)
+		n, failure := m.Files.Look(dir + name)
+		if !matches || failure != nil || !n.Mode.IsRegular() && n.Mode.Type() != fs.ModeSymlink {
+			continue
+		}
+		_, failure = m.Files.Remove(dir + name)
+		err = errors.Join(err, failure)
 	}
 	return err
 }
@@ -116,7 +147,7 @@ func (f cleanFlags) removeGenerated(m machine.Machine) (err error) {
 // cleanFstab takes out the lines that a boot put into the table of file systems.
 func cleanFstab(m machine.Machine) error {
 	n, err := machine.Get(m.Files, "/etc/fstab")
-	if err != nil {
+	if err != nil || !n.Mode.IsRegular() {
 		return nil
 	}
 	var kept strings.Builder
@@ -130,42 +161,49 @@ func cleanFstab(m machine.Machine) error {
 	return err
 }
 
-// removeState empties the folder of the state, but for the seed where that is not to go.
+// removeState empties the folder of the state, but for the seed where that is not to go. Hidden files are nobody's that
+// boots.
 func (f cleanFlags) removeState(m machine.Machine, dir string) (err error) {
 	names, failure := m.Files.List(dir)
-	if errors.Is(failure, fs.ErrNotExist) {
-		return nil
-	}
 	for _, name := range names {
-		if name != "seed" || f.seed {
+		if (name != "seed" || f.seed) && !strings.HasPrefix(name, ".") {
 			err = errors.Join(err, machine.RemoveAll(m.Files, path.Join(dir, name)))
 		}
 	}
 	return errors.Join(failure, err)
 }
 
-// runCleanScripts runs the scripts that packages left for this.
-func (p *program) runCleanScripts(c *cobra.Command, m machine.Machine) error {
-	const dir = "/etc/cloud/clean.d"
-	names, _ := m.Files.List(dir)
+// cleanScripts is where packages leave scripts that clean up after them.
+const cleanScripts = "/etc/cloud/clean.d"
+
+// runCleanScripts runs them in the order of their names. In a system that is not running none can run: that is said, and
+// is a failure, because nothing will run them later.
+func (p *program) runCleanScripts(ctx context.Context, m machine.Machine) error {
+	names, _ := m.Files.List(cleanScripts)
 	var failed []string
 	attempted := 0
 	for _, name := range names {
-		file := path.Join(dir, name)
-		if n, err := m.Files.Look(file); err != nil || !n.Mode.IsRegular() || n.Mode&0o111 == 0 {
+		file := path.Join(cleanScripts, name)
+		if n, err := m.Files.Look(file + "/"); err != nil || !n.Mode.IsRegular() || n.Mode&0o111 == 0 {
 			continue
 		}
 		attempted++
-		if err := m.Commands.Run(c.Context(), machine.Program{Argv: []string{file}}); err != nil {
+		err := m.Commands.Run(ctx, machine.Program{Argv: []string{file}, Reads: file})
+		if errors.Is(err, machine.ErrDeferred) {
+			fmt.Fprintf(p.stderr, "%s was not run: the system in %s is not running; run the script inside it\n", file, p.at)
+		}
+		if err != nil {
 			failed = append(failed, name)
 		}
 	}
-	if failed != nil {
-		return fmt.Errorf("Failure during run-parts of %s: Runparts: %d failures (%s) in %d attempted commands", dir, len(failed), strings.Join(failed, ","), attempted)
+	if failed == nil {
+		return nil
 	}
-	return nil
+	return fmt.Errorf("Failure during run-parts of %s: Runparts: %d failures (%s) in %d attempted commands", cleanScripts, len(failed), strings.Join(failed, ","), attempted)
 }
 
+// resetMachineID makes the next boot choose a new machine-id: systemd does where it reads this word, others where there is
+// no file.
 func resetMachineID(m machine.Machine) error {
 	if m.Facts.Init() != "systemd" {
 		_, err := m.Files.Remove("/etc/machine-id")
@@ -173,4 +211,16 @@ func resetMachineID(m machine.Machine) error {
 	}
 	_, err := m.Files.Put("/etc/machine-id", machine.File(0o444, "uninitialized\n"))
 	return err
+}
+
+// reboot boots again at once. Where systemd or another has no shutdown, there is reboot.
+func reboot(ctx context.Context, m machine.Machine) error {
+	argv := []string{"shutdown", "-r", "now"}
+	if id, _, _ := m.Facts.Distro(); id == "alpine" {
+		argv = []string{"reboot", "-d", "0"}
+	}
+	if err := m.Commands.Do(ctx, machine.Change{Argv: argv, Ends: true}); err != nil {
+		return fmt.Errorf("Could not reboot this system using %q: %w", argv, err)
+	}
+	return nil
 }

@@ -32,7 +32,8 @@ type program struct {
 	stderr io.Writer
 	files  []string // --file
 	force  bool
-	status int // the exit status
+	at     string // --root
+	status int    // the exit status
 }
 
 // Main runs the program with its arguments, the first of which is its name, and returns the exit status.

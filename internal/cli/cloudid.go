@@ -1,9 +1,9 @@
 package cli
 
 import (
-	"encoding/json"
 	"fmt"
 	"os"
+	"path"
 
 	"github.com/spf13/cobra"
 
@@ -16,59 +16,75 @@ import (
 // cloudID is the program cloud-id: it prints on which cloud this machine is.
 func (p *program) cloudID() *cobra.Command {
 	var asJSON, long bool
-	file := "/run/cloud-init/instance-data.json"
+	file := ""
 	c := &cobra.Command{Use: "cloud-id", Short: "Print the cloud that this machine is on", Args: noArgs, SilenceErrors: true, SilenceUsage: true,
 		RunE: func(c *cobra.Command, _ []string) error {
-			m, err := machine.Live()
+			m, err := p.machine()
 			if err != nil {
 				return err
 			}
-			switch s := engine.Summarize(c.Context(), m, os.Getenv("KERNEL_CMDLINE")); s.Status {
-			case "disabled":
+			switch s := engine.OpenBoot(m, os.Getenv("KERNEL_CMDLINE")).Summary(c.Context()); s.Phase {
+			case engine.SwitchedOff:
 				p.status = 2
-				fmt.Fprintln(p.stdout, s.Status)
-			case "not started":
+				fmt.Fprintln(p.stdout, s.Phase)
+			case engine.NotStarted:
 				p.status = 3
-				fmt.Fprintln(p.stdout, s.Status)
+				fmt.Fprintln(p.stdout, s.Phase)
 			default:
-				return p.showCloudID(file, asJSON, long)
+				return p.showCloudID(m, file, asJSON, long)
 			}
 			return nil
 		}}
 	c.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return usageError{c, err} })
+	p.rootFlag(c)
 	c.Flags().BoolVarP(&asJSON, "json", "j", false, "all v1 keys as JSON")
 	c.Flags().BoolVarP(&long, "long", "l", false, "the region as well")
-	c.Flags().StringVarP(&file, "instance-data", "i", file, "the file to read")
+	c.Flags().StringVarP(&file, "instance-data", "i", "", "the file to read in place of instance-data.json")
 	return c
 }
 
-func (p *program) showCloudID(file string, asJSON, long bool) error {
-	text, err := os.ReadFile(file)
+// showCloudID reads what is known of the instance, and prints where it is.
+func (p *program) showCloudID(m machine.Machine, file string, asJSON, long bool) error {
+	in := given(m, file, path.Join(engine.Paths(m).Run, "instance-data.json"))
+	text, err := in.read()
 	if err != nil {
-		return fmt.Errorf("File not found '%s'. Provide a path to instance data json file using --instance-data", file)
+		return fmt.Errorf("File not found '%s'. Provide a path to instance data json file using --instance-data", in.name)
 	}
-	var data struct {
-		V1 map[string]any `json:"v1"`
+	data, err := engine.ReadJSON(text)
+	if err != nil {
+		return fmt.Errorf("File '%s' is not valid json. %w", in.name, err)
 	}
-	if err := json.Unmarshal(text, &data); err != nil {
-		return fmt.Errorf("File '%s' is not valid json. %w", file, err)
+	known, _ := data.(map[string]any)
+	p.printCloudID(known["v1"], asJSON, long)
+	return nil
+}
+
+func (p *program) printCloudID(data any, asJSON, long bool) {
+	v1, _ := data.(map[string]any)
+	if v1 == nil {
+		v1 = map[string]any{}
 	}
-	word := func(key string) string {
-		if text, ok := data.V1[key].(string); ok {
-			return text
-		}
-		return "unknown"
-	}
-	id := (&instance.Instance{Cloud: word("cloud_name"), Region: word("region"), Platform: word("platform")}).CloudID()
+	id := (&instance.Instance{Cloud: word(v1, "cloud_name"), Region: word(v1, "region"), Platform: word(v1, "platform")}).CloudID()
 	switch {
 	case asJSON:
 		fmt.Fprintln(p.stderr, "DEPRECATED: Use: cloud-init query v1")
-		data.V1["cloud_id"] = id
-		fmt.Fprintln(p.stdout, conf.JSON(engine.Whole(data.V1)))
+		v1["cloud_id"] = id
+		fmt.Fprintln(p.stdout, conf.JSON(v1))
 	case long:
-		fmt.Fprintf(p.stdout, "%s\t%s\n", id, word("region"))
+		region := word(v1, "region")
+		if given, ok := v1["region"]; ok && given == nil {
+			region = "None" // what cut -f2 has found here for years
+		}
+		fmt.Fprintf(p.stdout, "%s\t%s\n", id, region)
 	default:
 		fmt.Fprintln(p.stdout, id)
 	}
-	return nil
+}
+
+// word is a text of v1; what is not there is unknown.
+func word(v1 map[string]any, key string) string {
+	if text, ok := v1[key].(string); ok {
+		return text
+	}
+	return "unknown"
 }

@@ -12,21 +12,20 @@ import (
 )
 
 func (p *program) detectCommand() *cobra.Command {
-	var t target
 	var why bool
 	format := "text"
 	c := &cobra.Command{Use: "detect", Short: "Say on which cloud this machine is, without asking it", Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			if format != "text" && format != "json" {
-				return usageError{c, fmt.Errorf("--format is text or json, not %q", format)}
+			if err := oneOf(c, "--format", format, "text", "json"); err != nil {
+				return err
 			}
-			m, err := t.machine()
+			m, err := p.machine()
 			if err != nil {
 				return err
 			}
 			return p.showChoice(engine.Detect(m), why, format)
 		}}
-	c.Flags().StringVar(&t.root, "root", "/", "the root of the system to look at")
+	p.rootFlag(c)
 	c.Flags().BoolVar(&why, "why", false, "give the reason for each cloud that was looked at")
 	c.Flags().StringVar(&format, "format", format, "text or json")
 	return c

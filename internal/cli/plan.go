@@ -39,12 +39,7 @@ func (t *target) flags(c *cobra.Command) {
 }
 
 // machine is the system that the target names.
-func (t *target) machine() (machine.Machine, error) {
-	if path.Clean(t.root) == "/" {
-		return machine.Live()
-	}
-	return machine.Tree(t.root)
-}
+func (t *target) machine() (machine.Machine, error) { return machineAt(t.root) }
 
 // instance is what the person gave in place of a cloud; nil where nothing was given.
 func (t *target) instance(m machine.Machine) (*instance.Instance, error) {

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -31,126 +30,140 @@ type queryFlags struct {
 
 func (p *program) queryCommand() *cobra.Command {
 	var q queryFlags
-	c := &cobra.Command{Use: "query [NAME]", Short: "Print what is known of this instance", Args: cobra.MaximumNArgs(1),
+	c := &cobra.Command{Use: "query [NAME]", Short: "Print what is known of this instance", Args: atMostOne,
 		RunE: func(c *cobra.Command, args []string) error {
 			name := strings.Join(args, "")
 			if name == "" && !q.all && !q.keys && q.format == "" {
-				fmt.Fprintln(p.stderr, "ERROR: Expected one of the options: --all, --format, --list-keys or varname")
-				c.Help()
-				p.status = 1
-				return nil
+				fmt.Fprint(p.stderr, usageLine(c))
+				return errors.New("Expected one of the options: --all, --format, --list-keys or varname")
 			}
-			m, err := machine.Live()
+			m, err := p.machine()
 			if err != nil {
 				return err
 			}
-			data, err := q.read(m)
+			data, err := p.known(m, q)
 			if err != nil {
 				return err
 			}
-			return p.query(data, name, q)
+			if q.format != "" {
+				return p.queryTemplate(data, q.format)
+			}
+			return p.query(data, name, q.keys)
 		}}
+	p.rootFlag(c)
 	c.Flags().BoolVarP(&q.all, "all", "a", false, "everything")
 	c.Flags().BoolVarP(&q.keys, "list-keys", "l", false, "the names only")
-	c.Flags().StringVarP(&q.format, "format", "f", "", "a Jinja template")
-	c.Flags().StringVarP(&q.instance, "instance-data", "i", "", "read this in place of instance-data.json")
-	c.Flags().StringVarP(&q.userData, "user-data", "u", "", "read this in place of user-data.txt")
-	c.Flags().StringVarP(&q.vendorData, "vendor-data", "v", "", "read this in place of vendor-data.txt")
+	c.Flags().StringVarP(&q.format, "format", "f", "", "a Jinja template to fill in, such as '{{ v1.region }}'")
+	c.Flags().StringVarP(&q.instance, "instance-data", "i", "", "the file to read in place of instance-data.json")
+	c.Flags().StringVarP(&q.userData, "user-data", "u", "", "the file to read in place of user-data.txt")
+	c.Flags().StringVarP(&q.vendorData, "vendor-data", "v", "", "the file to read in place of vendor-data.txt")
+	c.Flags().BoolP("debug", "d", false, "accepted")
 	return c
 }
 
-// read collects what may be asked for. Others than root see what is not sensitive.
-func (q *queryFlags) read(m machine.Machine) (map[string]any, error) {
-	paths, root := engine.Paths(m), os.Geteuid() == 0
-	name := first(q.instance, path.Join(paths.Run, "instance-data.json"))
-	if root && q.instance == "" {
-		name = path.Join(paths.Run, "instance-data-sensitive.json")
+// atMostOne refuses a second argument.
+func atMostOne(c *cobra.Command, args []string) error {
+	if len(args) > 1 {
+		return noArgs(c, args[1:])
 	}
-	text, err := os.ReadFile(name)
+	return nil
+}
+
+// known collects what may be asked for. Others than root see what is not sensitive.
+func (p *program) known(m machine.Machine, q queryFlags) (map[string]any, error) {
+	paths := engine.Paths(m)
+	secret, shown := path.Join(paths.Run, "instance-data-sensitive.json"), path.Join(paths.Run, "instance-data.json")
+	secrets := p.seesSecrets(m, secret)
+	in := given(m, q.instance, shown)
+	switch {
+	case q.instance != "" || !secrets:
+	case machine.Exists(m.Files, secret):
+		in = given(m, "", secret)
+	default:
+		fmt.Fprintf(p.stderr, "WARNING: Missing root-readable %s. Using redacted %s instead.\n", secret, shown)
+	}
+	known, err := readInstance(in)
+	if err != nil {
+		return nil, err
+	}
+	addDocuments(known, m, paths, q, secrets)
+	return known, nil
+}
+
+// seesSecrets says whether whoever runs the program may see what only root may: on the running system only root, in a
+// folder whoever may read the file with the secrets.
+func (p *program) seesSecrets(m machine.Machine, file string) bool {
+	if p.isLive() {
+		return os.Geteuid() == 0
+	}
+	_, err := m.Files.Read(file)
+	return !errors.Is(err, fs.ErrPermission)
+}
+
+func readInstance(in input) (map[string]any, error) {
+	text, err := in.read()
 	switch {
 	case errors.Is(err, fs.ErrPermission):
-		return nil, fmt.Errorf("No read permission on '%s'. Try sudo", name)
+		return nil, fmt.Errorf("No read permission on '%s'. Try sudo", in.name)
 	case err != nil:
-		return nil, fmt.Errorf("Missing instance-data file: %s", name)
+		return nil, fmt.Errorf("Missing instance-data file: %s", in.name)
 	}
-	var data map[string]any
-	if err := json.Unmarshal(text, &data); err != nil {
-		return nil, fmt.Errorf("read %s: %w", name, err)
+	data, err := engine.ReadJSON(text)
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", in.name, err)
 	}
-	q.add(data, paths, root)
-	return data, nil
+	known, ok := data.(map[string]any)
+	if !ok {
+		return nil, fmt.Errorf("read %s: it should be a mapping", in.name)
+	}
+	return known, nil
 }
 
-// add puts what the person gave beside it.
-func (q *queryFlags) add(data map[string]any, paths module.Paths, root bool) {
-	files := map[string]string{
-		"userdata":              first(q.userData, path.Join(paths.Cloud, "instance/user-data.txt")),
-		"vendordata":            first(q.vendorData, path.Join(paths.Cloud, "instance/vendor-data.txt")),
-		"combined_cloud_config": path.Join(paths.Run, "combined-cloud-config.json"),
-	}
-	for key, file := range files {
-		text, err := os.ReadFile(file)
-		switch {
-		case !root:
-			data[key] = fmt.Sprintf("<%s> file:%s", engine.Redacted, file)
-		case key == "combined_cloud_config":
-			var combined any
-			json.Unmarshal(text, &combined)
-			data[key] = combined
-		case err != nil:
-			data[key] = ""
-		default:
-			data[key] = readable(text)
+// addDocuments puts what the person and the vendor gave beside the instance, and what came of it.
+func addDocuments(known map[string]any, m machine.Machine, paths module.Paths, q queryFlags, secrets bool) {
+	user := given(m, q.userData, path.Join(paths.Cloud, "instance/user-data.txt"))
+	vendor := given(m, q.vendorData, path.Join(paths.Cloud, "instance/vendor-data.txt"))
+	combined := given(m, "", path.Join(paths.Run, "combined-cloud-config.json"))
+	if !secrets {
+		for key, in := range map[string]input{"userdata": user, "vendordata": vendor, "combined_cloud_config": combined} {
+			known[key] = fmt.Sprintf("<%s> file:%s", engine.Redacted, in.name)
 		}
+		return
 	}
+	known["userdata"], known["vendordata"] = readable(user), readable(vendor)
+	text, _ := combined.read()
+	known["combined_cloud_config"], _ = engine.ReadJSON(text)
 }
 
-// readable is a text as it is, gzip's unpacked, and what is no text as base64.
-func readable(data []byte) string {
-	if conf.IsGzip(data) {
-		if text, err := conf.Gunzip(string(data), 64<<20); err == nil {
+// readable is a text as it is, gzip's unpacked, and what is no text as base64; nothing where there is no file.
+func readable(in input) string {
+	data, _ := in.read()
+	if utf8.ValidString(data) {
+		return data
+	}
+	if conf.IsGzip([]byte(data)) {
+		if text, err := conf.Gunzip(data, 64<<20); err == nil {
 			return text
 		}
 	}
-	if !utf8.Valid(data) {
-		return base64.StdEncoding.EncodeToString(data)
-	}
-	return string(data)
+	return base64.StdEncoding.EncodeToString([]byte(data))
 }
 
-func first(a, b string) string {
-	if a != "" {
-		return a
-	}
-	return b
-}
-
-// query prints the answer.
-func (p *program) query(data map[string]any, name string, q queryFlags) error {
-	if q.format != "" {
-		return p.queryTemplate(data, q.format)
-	}
-	withTop := maps.Clone(data)
-	if v1, ok := data["v1"].(map[string]any); ok {
-		for key, value := range v1 {
-			if _, taken := withTop[key]; !taken {
-				withTop[key] = value
-			}
-		}
-	}
-	answer, err := leaf(withTop, name)
+// query prints the answer, or the names in it.
+func (p *program) query(data map[string]any, name string, keys bool) error {
+	answer, err := leaf(engine.QueryData(data), name)
 	if err != nil {
 		return err
 	}
-	if !q.keys {
+	m, isMap := answer.(map[string]any)
+	switch {
+	case !keys:
 		fmt.Fprintln(p.stdout, printed(answer))
-		return nil
-	}
-	m, ok := answer.(map[string]any)
-	if !ok {
+	case !isMap:
 		return fmt.Errorf("--list-keys provided but '%s' is not a dict", name)
+	default:
+		fmt.Fprintln(p.stdout, strings.Join(slices.Sorted(maps.Keys(m)), "\n"))
 	}
-	fmt.Fprintln(p.stdout, strings.Join(slices.Sorted(maps.Keys(m)), "\n"))
 	return nil
 }
 
@@ -159,7 +172,7 @@ func printed(data any) string {
 	if text, ok := data.(string); ok {
 		return text
 	}
-	return conf.JSON(engine.Whole(data))
+	return conf.JSON(data)
 }
 
 // leaf follows a dotted name. A part may be spelled with underscores where the key has other signs.
@@ -183,11 +196,12 @@ func leaf(data any, name string) (any, error) {
 	return data, nil
 }
 
+// keyOf is the key that a part of a name means, of several the first.
 func keyOf(m map[string]any, part string) (string, bool) {
 	if _, ok := m[part]; ok {
 		return part, true
 	}
-	for key := range m {
+	for _, key := range slices.Sorted(maps.Keys(m)) {
 		if engine.Alias(key) == part {
 			return key, true
 		}
@@ -197,11 +211,13 @@ func keyOf(m map[string]any, part string) (string, bool) {
 
 func (p *program) queryTemplate(data map[string]any, format string) error {
 	result, err := jinja.Render("query command line", format, engine.TemplateVars(data), jinja.Limits{})
-	if err != nil {
-		return fmt.Errorf("Failed to render templated data. %w", err)
+	if failed := (*jinja.Error)(nil); errors.As(err, &failed) && failed.Syntax() {
+		return fmt.Errorf("Failed to render templated data. Unable to parse Jinja template due to syntax error: %w", err)
+	} else if err != nil {
+		return fmt.Errorf("Ignoring jinja template for %w", err)
 	}
-	for _, missing := range result.Missing {
-		fmt.Fprintf(p.stderr, "WARNING: Could not render jinja template variables in file 'query command line': '%s'\n", missing)
+	if len(result.Missing) > 0 {
+		fmt.Fprintf(p.stderr, "WARNING: Could not render jinja template variables in file 'query command line': '%s'\n", strings.Join(result.Missing, "', '"))
 	}
 	if result.Text == "" {
 		p.status = 1

@@ -1,11 +1,9 @@
 package cli
 
 import (
-	"encoding/json"
+	"context"
 	"fmt"
-	"maps"
 	"os"
-	"slices"
 	"strings"
 	"time"
 
@@ -13,66 +11,79 @@ import (
 
 	"openguest/internal/conf"
 	"openguest/internal/engine"
-	"openguest/internal/machine"
 )
 
-// pollEvery is how often `status --wait` looks.
+// pollEvery is how often `status --wait` looks at the files of the boot.
 const pollEvery = 250 * time.Millisecond
+
+// askEvery is after how many looks that found nothing new systemd is asked again: a unit that failed writes no file.
+const askEvery = 20
 
 func (p *program) statusCommand() *cobra.Command {
 	var long, wait bool
 	format := "tabular"
 	c := &cobra.Command{Use: "status", Short: "Say how far the configuration of this boot is", Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			if format != "tabular" && format != "json" && format != "yaml" {
-				return usageError{c, fmt.Errorf("argument --format: invalid choice: '%s' (choose from 'json', 'tabular', 'yaml')", format)}
+			if err := oneOf(c, "--format", format, "json", "tabular", "yaml"); err != nil {
+				return err
 			}
-			s, err := p.await(c, wait, format == "tabular")
+			m, err := p.machine()
+			if err != nil {
+				return err
+			}
+			boot := engine.OpenBoot(m, os.Getenv("KERNEL_CMDLINE"))
+			if !wait {
+				p.showStatus(boot.Summary(c.Context()), format, long)
+				return nil
+			}
+			s, err := p.await(c.Context(), boot, format == "tabular")
 			if err != nil {
 				return err
 			}
 			p.showStatus(s, format, long)
-			p.status = s.ExitStatus()
 			return nil
 		}}
+	p.rootFlag(c)
 	c.Flags().BoolVarP(&long, "long", "l", false, "say what went wrong as well")
 	c.Flags().BoolVarP(&wait, "wait", "w", false, "wait until the boot is configured")
 	c.Flags().StringVar(&format, "format", format, "tabular, json or yaml")
 	return c
 }
 
-// await reads the status, again and again where it is to wait.
-func (p *program) await(c *cobra.Command, wait, dots bool) (*engine.Summary, error) {
-	for ticker := time.NewTicker(pollEvery); ; {
-		m, err := machine.Live()
-		if err != nil {
-			return nil, err
-		}
-		s := engine.Summarize(c.Context(), m, os.Getenv("KERNEL_CMDLINE"))
-		if !wait || s.IsOver() {
-			return s, nil
-		}
+// await looks at the files of the boot until it is over, and summarises them again only where they changed.
+// Who is told to stop before must not look like done.
+func (p *program) await(ctx context.Context, boot *engine.Boot, dots bool) (*engine.Summary, error) {
+	ticker := time.NewTicker(pollEvery)
+	defer ticker.Stop()
+	before := boot.Files()
+	s := boot.Summary(ctx)
+	for looks := 1; !s.IsOver(); looks++ {
 		if dots {
 			fmt.Fprint(p.stdout, ".")
 		}
 		select {
 		case <-ticker.C:
-		case <-c.Context().Done():
-			return s, nil
+		case <-ctx.Done():
+			return nil, fmt.Errorf("stopped waiting while the status is %s", s.Extended)
+		}
+		if now := boot.Files(); now != before || looks%askEvery == 0 {
+			before, s = now, boot.Summary(ctx)
 		}
 	}
+	return s, nil
 }
 
+// showStatus prints a summary, and ends with what it says: 1 after errors, 2 after warnings.
 func (p *program) showStatus(s *engine.Summary, format string, long bool) {
+	if s.Doubt != "" {
+		fmt.Fprintln(p.stderr, s.Doubt)
+	}
+	p.status = s.ExitStatus()
 	switch format {
 	case "json":
-		text, _ := json.MarshalIndent(statusData(s), "", "  ")
-		fmt.Fprintln(p.stdout, string(text))
+		fmt.Fprintln(p.stdout, indentTwice(conf.JSON(s.Data())))
 	case "yaml":
-		var data any
-		text, _ := json.Marshal(statusData(s))
-		json.Unmarshal(text, &data)
-		fmt.Fprintln(p.stdout, strings.TrimSuffix(conf.Dump(conf.Of(data, conf.Origin{})), "\n"))
+		fmt.Fprintln(p.stdout, conf.Dump(conf.Of(s.Data(), conf.Origin{})))
 	default:
 		fmt.Fprintf(p.stdout, "status: %s\n", s.Status)
 		if long {
@@ -81,12 +92,22 @@ func (p *program) showStatus(s *engine.Summary, format string, long bool) {
 	}
 }
 
+// indentTwice makes an indent of two spaces out of one of one.
+func indentTwice(text string) string {
+	var out strings.Builder
+	for line := range strings.Lines(text) {
+		out.WriteString(line[:len(line)-len(strings.TrimLeft(line, " "))])
+		out.WriteString(line)
+	}
+	return out.String()
+}
+
 func (p *program) showLong(s *engine.Summary) {
 	fmt.Fprintf(p.stdout, "extended_status: %s\nboot_status_code: %s\n", s.Extended, s.BootCode)
 	if s.LastUpdate != "" {
 		fmt.Fprintf(p.stdout, "last_update: %s\n", s.LastUpdate)
 	}
-	fmt.Fprintf(p.stdout, "detail: %s\nerrors:", s.Describe())
+	fmt.Fprintf(p.stdout, "detail: %s\nerrors:", s.Detail)
 	if len(s.Errors) == 0 {
 		fmt.Fprint(p.stdout, " []")
 	}
@@ -94,28 +115,14 @@ func (p *program) showLong(s *engine.Summary) {
 		fmt.Fprintf(p.stdout, "\n\t- %s", text)
 	}
 	fmt.Fprint(p.stdout, "\nrecoverable_errors:")
-	if len(s.Recoverable) == 0 {
+	if len(s.Levels) == 0 {
 		fmt.Fprint(p.stdout, " {}")
 	}
-	for _, level := range slices.Sorted(maps.Keys(s.Recoverable)) {
+	for _, level := range s.Levels {
 		fmt.Fprintf(p.stdout, "\n%s:", level)
 		for _, text := range s.Recoverable[level] {
 			fmt.Fprintf(p.stdout, "\n\t- %s", strings.ReplaceAll(text, "\n", " "))
 		}
 	}
 	fmt.Fprintln(p.stdout)
-}
-
-// statusData are the keys that tools read, those of old versions too.
-func statusData(s *engine.Summary) map[string]any {
-	data := map[string]any{"boot_status_code": s.BootCode, "datasource": s.Datasource, "detail": s.Describe(), "errors": s.Errors,
-		"extended_status": s.Extended, "last_update": s.LastUpdate, "recoverable_errors": s.Recoverable, "status": s.Status,
-		"stage": nil}
-	if s.Stage != "" {
-		data["stage"] = s.Stage
-	}
-	for name, record := range s.Stages {
-		data[string(name)] = record
-	}
-	return data
 }

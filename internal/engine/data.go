@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"encoding/json"
 	"errors"
 	"path"
 	"slices"
@@ -182,74 +181,4 @@ func isSensitive(name, key string, sensitive []string) bool {
 		}
 	}
 	return false
-}
-
-// templateVars are the variables of templates: instance-data, with the keys of v1 at the top as well.
-func (e *Engine) templateVars() map[string]any {
-	text, err := e.state.Files.Read(e.runFile("instance-data-sensitive.json"))
-	var data map[string]any
-	if err != nil || json.Unmarshal([]byte(text), &data) != nil {
-		return map[string]any{}
-	}
-	return TemplateVars(data)
-}
-
-// TemplateVars are instance-data as templates see it: the keys of v1 at the top too, and names that Jinja would read as
-// an operation spelled with underscores as well.
-func TemplateVars(data map[string]any) map[string]any {
-	vars := aliased(data).(map[string]any)
-	if v1, ok := vars["v1"].(map[string]any); ok {
-		for key, value := range v1 {
-			if _, taken := vars[key]; !taken {
-				vars[key] = value
-			}
-		}
-	}
-	return vars
-}
-
-// Alias is a name as templates can spell it: signs that Jinja would read as operations become underscores.
-func Alias(name string) string {
-	return strings.NewReplacer("-", "_", ".", "_", "/", "_", "+", "_", "*", "_").Replace(name)
-}
-
-// aliased adds for each name with an operator in it the same with underscores.
-func aliased(data any) any {
-	switch data := data.(type) {
-	case map[string]any:
-		out := make(map[string]any, len(data))
-		for key, value := range data {
-			out[Alias(key)] = aliased(value)
-		}
-		for key, value := range data {
-			out[key] = aliased(value)
-		}
-		return out
-	case []any:
-		out := make([]any, len(data))
-		for i, item := range data {
-			out[i] = aliased(item)
-		}
-		return out
-	}
-	return Whole(data)
-}
-
-// Whole is data out of JSON with whole numbers as such.
-func Whole(data any) any {
-	switch data := data.(type) {
-	case float64:
-		if data == float64(int64(data)) {
-			return int64(data)
-		}
-	case map[string]any:
-		for key, value := range data {
-			data[key] = Whole(value)
-		}
-	case []any:
-		for i, value := range data {
-			data[i] = Whole(value)
-		}
-	}
-	return data
 }

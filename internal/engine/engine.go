@@ -206,7 +206,8 @@ func BaseConfig(m machine.Machine) *conf.Value {
 	return e.base
 }
 
-// LogFiles are the files that a boot logs to: the log and what output: names.
+// LogFiles are the files that a boot logs to: the log, and those that "output" adds to or has tee add to. Another word of a
+// command is no log of ours, whatever it is.
 func LogFiles(m machine.Machine) []string {
 	e := New(m, Options{})
 	e.load()
@@ -214,14 +215,25 @@ func LogFiles(m machine.Machine) []string {
 	for _, section := range []string{"init", "config", "final", "all"} {
 		o := readOutput(e.config.Get("output"), section)
 		for _, spelling := range []string{o.Out, o.Err} {
-			words := strings.Fields(strings.TrimLeft(spelling, "|> "))
-			if len(words) == 0 || !strings.HasPrefix(words[len(words)-1], "/") {
-				continue
-			}
-			if name := words[len(words)-1]; !slices.Contains(files, name) {
+			if name := logFile(spelling); name != "" && !slices.Contains(files, name) {
 				files = append(files, name)
 			}
 		}
 	}
 	return files
+}
+
+// logFile is the file that a spelling of "output" writes to; empty where there is none.
+func logFile(spelling string) string {
+	words := strings.Fields(strings.TrimLeft(spelling, "|> "))
+	if strings.HasPrefix(spelling, "|") {
+		if len(words) != 3 || words[0] != "tee" || words[1] != "-a" {
+			return ""
+		}
+		words = words[2:]
+	}
+	if len(words) != 1 || !strings.HasPrefix(words[0], "/") {
+		return ""
+	}
+	return words[0]
 }

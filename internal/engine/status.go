@@ -2,6 +2,7 @@ package engine
 
 import (
 	"encoding/json"
+	"maps"
 	"path"
 
 	"openguest/internal/conf"
@@ -12,12 +13,11 @@ import (
 // status is status.json: what each stage came to.
 type status struct {
 	Datasource string
-	Stage      string // the one that runs
-	Stages     map[Stage]*Record
+	Stages     map[Stage]*record
 }
 
-// A Record is one stage in status.json. Times are seconds since the kernel started.
-type Record struct {
+// A record is one stage in status.json. Times are seconds since the kernel started.
+type record struct {
 	Start       *float64            `json:"start"`
 	Finished    *float64            `json:"finished"`
 	Errors      []string            `json:"errors"`
@@ -26,7 +26,7 @@ type Record struct {
 
 // openStatus begins a stage. The first stage of a boot begins status.json anew.
 func (e *Engine) openStatus(stage Stage) *status {
-	s := &status{Stages: map[Stage]*Record{}}
+	s := &status{Stages: map[Stage]*record{}}
 	if stage == Local {
 		for _, name := range []string{"status.json", "result.json"} {
 			e.state.Files.Remove(path.Join(e.paths.Run, name))
@@ -39,7 +39,7 @@ func (e *Engine) openStatus(stage Stage) *status {
 	}
 	for _, name := range Stages() {
 		if s.Stages[name] == nil {
-			s.Stages[name] = &Record{Errors: []string{}, Recoverable: map[string][]string{}}
+			s.Stages[name] = &record{Errors: []string{}, Recoverable: map[string][]string{}}
 		}
 	}
 	if r := s.Stages[stage]; r.Start != nil && r.Finished == nil {
@@ -60,9 +60,7 @@ func (e *Engine) finish(stage Stage, errs []string) {
 	up := e.machine.Clock.Uptime().Seconds()
 	r.Finished = &up
 	r.Errors = append(r.Errors, errs...)
-	for level, lines := range e.log.recoverable {
-		r.Recoverable[level] = append(r.Recoverable[level], lines...)
-	}
+	maps.Copy(r.Recoverable, e.log.recoverable)
 	e.log.recoverable = map[string][]string{}
 	e.saveStatus(e.status, "")
 	e.saveVerdicts()
@@ -71,9 +69,10 @@ func (e *Engine) finish(stage Stage, errs []string) {
 	}
 }
 
+// saveResult writes result.json, with the errors of the stages in the order of their names, as cloud-init does.
 func (e *Engine) saveResult() {
 	all := []any{}
-	for _, name := range Stages() {
+	for _, name := range []Stage{Network, Local, Config, Final} {
 		for _, text := range e.status.Stages[name].Errors {
 			all = append(all, text)
 		}
@@ -111,28 +110,19 @@ func orNil(text string) any {
 	return text
 }
 
+// readStatus reads what the stages before this one wrote; a missing or broken status.json is an empty one.
 func (e *Engine) readStatus() *status {
-	s, _ := ReadStatus(e.state, e.paths)
-	return s
-}
-
-// ReadStatus reads status.json; a missing or broken one is an empty one.
-func ReadStatus(m machine.Machine, p module.Paths) (s *status, ok bool) {
-	s = &status{Stages: map[Stage]*Record{}}
-	text, err := m.Files.Read(p.Data("status.json"))
-	if err != nil {
-		return s, false
-	}
+	s := &status{Stages: map[Stage]*record{}}
+	text, err := e.state.Files.Read(e.paths.Data("status.json"))
 	var file struct {
 		V1 map[string]json.RawMessage `json:"v1"`
 	}
-	if json.Unmarshal([]byte(text), &file) != nil {
-		return s, false
+	if err != nil || json.Unmarshal([]byte(text), &file) != nil {
+		return s
 	}
 	json.Unmarshal(file.V1["datasource"], &s.Datasource)
-	json.Unmarshal(file.V1["stage"], &s.Stage)
 	for _, name := range Stages() {
-		r := &Record{}
+		r := &record{}
 		if json.Unmarshal(file.V1[string(name)], r) == nil {
 			if r.Recoverable == nil {
 				r.Recoverable = map[string][]string{}
@@ -140,7 +130,7 @@ func ReadStatus(m machine.Machine, p module.Paths) (s *status, ok bool) {
 			s.Stages[name] = r
 		}
 	}
-	return s, true
+	return s
 }
 
 // saveVerdicts keeps the verdicts of the boot for status and why.

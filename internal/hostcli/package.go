@@ -1,0 +1,187 @@
+package hostcli
+
+import (
+	"bytes"
+	"context"
+	"debug/buildinfo"
+	"debug/elf"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"openguest/dist"
+	"openguest/internal/cli"
+	"openguest/internal/pack"
+)
+
+// A packaging is one call of the command package.
+type packaging struct {
+	kind, arch, out, program string
+}
+
+// packageCommand writes packages of the guest.
+func packageCommand() *cobra.Command {
+	p := packaging{arch: "amd64", out: "."}
+	c := &cobra.Command{
+		Use: "package deb|rpm", Short: "Write a package of the guest",
+		Long: "Write a package of the guest: the program, units for systemd, scripts for OpenRC and sysvinit, manual pages\n" +
+			"and completion. The same program makes the same bytes. The time of the files is SOURCE_DATE_EPOCH, or else\n" +
+			"that of the commit that the program was built from.",
+		Example:   "  openguest-host package deb --out dist-packages --arch arm64",
+		Args:      cobra.MatchAll(cobra.ExactArgs(1), cobra.OnlyValidArgs),
+		ValidArgs: []string{"deb", "rpm"},
+		RunE: func(c *cobra.Command, args []string) error {
+			p.kind = args[0]
+			name, err := p.run(c.Context())
+			if err == nil {
+				fmt.Fprintln(c.OutOrStdout(), name)
+			}
+			return err
+		},
+	}
+	c.Flags().StringVar(&p.out, "out", p.out, "the folder that the package is written to")
+	c.Flags().StringVar(&p.arch, "arch", p.arch, "amd64 or arm64")
+	c.Flags().StringVar(&p.program, "program", "", "the guest's program; without it the sources in this folder are built")
+	return c
+}
+
+// run writes the package and returns its name.
+func (p *packaging) run(ctx context.Context) (string, error) {
+	if p.arch != "amd64" && p.arch != "arm64" {
+		return "", fmt.Errorf("--arch is amd64 or arm64, not %q", p.arch)
+	}
+	guest, err := p.guest(ctx)
+	if err != nil {
+		return "", err
+	}
+	describe, write, name := guest.Deb, (*pack.Package).WriteDeb, (*pack.Package).DebName
+	if p.kind == "rpm" {
+		describe, write, name = guest.RPM, (*pack.Package).WriteRPM, (*pack.Package).RPMName
+	}
+	content, err := describe()
+	if err != nil {
+		return "", err
+	}
+	file := filepath.Join(p.out, name(content))
+	return file, writeWhole(file, func(w io.Writer) error { return write(content, w) })
+}
+
+// guest gathers what the package is made from.
+func (p *packaging) guest(ctx context.Context) (*pack.Guest, error) {
+	program, err := p.binary(ctx)
+	if err != nil {
+		return nil, err
+	}
+	built, err := builtAt(program)
+	if err != nil {
+		return nil, err
+	}
+	g := &pack.Guest{Program: program, Arch: p.arch, Version: cli.Version, Stands: cli.Compatible, Built: built, Files: dist.Package,
+		Manuals: map[string][]byte{}, Completions: map[string][]byte{}}
+	for _, name := range []string{"openguest", "cloud-init", "cloud-id"} {
+		g.Manuals[name] = pack.ManPage(cli.Commands(name), cli.Version, built)
+		if name == "cloud-id" {
+			continue // it has no commands to complete
+		}
+		var script bytes.Buffer
+		if err := cli.Commands(name).GenBashCompletionV2(&script, true); err != nil {
+			return nil, fmt.Errorf("write the completion of %s: %w", name, err)
+		}
+		g.Completions[name] = script.Bytes()
+	}
+	return g, nil
+}
+
+// binary is the guest's program for the architecture.
+func (p *packaging) binary(ctx context.Context) ([]byte, error) {
+	file := p.program
+	if file == "" {
+		dir, err := os.MkdirTemp("", "openguest-package-")
+		if err != nil {
+			return nil, fmt.Errorf("make a folder to build the guest in: %w", err)
+		}
+		defer os.RemoveAll(dir)
+		file = filepath.Join(dir, "openguest")
+		if err := build(ctx, file, p.arch); err != nil {
+			return nil, err
+		}
+	}
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("read the guest's program: %w", err)
+	}
+	return data, checkProgram(file, data, p.arch)
+}
+
+// build builds the guest from the sources in this folder.
+func build(ctx context.Context, file, arch string) error {
+	c := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags=-s -w", "-o", file, "openguest/cmd/openguest")
+	c.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+arch)
+	if out, err := c.CombinedOutput(); err != nil {
+		return fmt.Errorf("build the guest for %s: %w\n%s\nname a program that is built already with --program, or run this in the folder of openguest's sources", arch, err, bytes.TrimSpace(out))
+	}
+	return nil
+}
+
+// checkProgram refuses what would be installed and then not run.
+func checkProgram(file string, data []byte, arch string) error {
+	e, err := elf.NewFile(bytes.NewReader(data))
+	if err != nil {
+		return fmt.Errorf("use %s as the guest: it is no program for Linux: %w", file, err)
+	}
+	want := map[string]elf.Machine{"amd64": elf.EM_X86_64, "arm64": elf.EM_AARCH64}[arch]
+	if e.Machine != want {
+		return fmt.Errorf("use %s as the guest for %s: it is a program for %s; give --arch or another --program", file, arch, e.Machine)
+	}
+	if libraries, err := e.ImportedLibraries(); err == nil && len(libraries) > 0 {
+		return fmt.Errorf("use %s as the guest: it needs %s; build it with CGO_ENABLED=0", file, libraries[0])
+	}
+	return nil
+}
+
+// builtAt is the time that the package's files are to have.
+func builtAt(program []byte) (time.Time, error) {
+	if text := os.Getenv("SOURCE_DATE_EPOCH"); text != "" {
+		seconds, err := strconv.ParseInt(text, 10, 64)
+		if err != nil {
+			return time.Time{}, fmt.Errorf("SOURCE_DATE_EPOCH should be seconds since 1970, but is %q", text)
+		}
+		return time.Unix(seconds, 0).UTC(), nil
+	}
+	info, err := buildinfo.Read(bytes.NewReader(program))
+	if err != nil {
+		return time.Time{}, fmt.Errorf("read when the guest was built: %w; give SOURCE_DATE_EPOCH", err)
+	}
+	for _, setting := range info.Settings {
+		if setting.Key == "vcs.time" {
+			return time.Parse(time.RFC3339, setting.Value)
+		}
+	}
+	return time.Time{}, errors.New("the guest does not say from which commit it was built; give SOURCE_DATE_EPOCH")
+}
+
+// writeWhole writes a file that is there whole or not at all.
+func writeWhole(name string, write func(io.Writer) error) error {
+	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+		return fmt.Errorf("make the folder for %s: %w", name, err)
+	}
+	f, err := os.CreateTemp(filepath.Dir(name), ".package-")
+	if err != nil {
+		return fmt.Errorf("write %s: %w", name, err)
+	}
+	defer os.Remove(f.Name())
+	if err := errors.Join(write(f), f.Chmod(0o644), f.Close()); err != nil {
+		return fmt.Errorf("write %s: %w", name, err)
+	}
+	if err := os.Rename(f.Name(), name); err != nil {
+		return fmt.Errorf("write %s: %w", name, err)
+	}
+	return nil
+}

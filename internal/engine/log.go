@@ -69,14 +69,14 @@ func (l *log) Verdict(v module.Verdict) bool {
 		if old.Origin != v.Origin || old.Key != v.Key {
 			continue
 		}
+		same := v
+		same.Module = old.Module
 		switch {
-		case old == v, v.Verdict == module.Unchanged && old.Verdict == module.Applied:
+		case old == same, v.Verdict == module.Unchanged && old.Verdict == module.Applied:
 			return false
 		case v.Verdict == module.Applied && old.Verdict == module.Unchanged && old.Reason == "":
 			l.verdicts[i] = v
 			return true
-		case v.Verdict == module.Rejected && old.Verdict == module.Rejected && old.Reason == v.Reason:
-			return false
 		}
 	}
 	l.verdicts = append(l.verdicts, v)

@@ -248,7 +248,7 @@ func (e *Engine) conclude(entry listed, said, before int, err error) {
 	}
 	for _, key := range entry.module.Keys() {
 		value := e.config.Get(key)
-		if value == nil || err == nil && value.Equal(e.base.Get(key)) { // what the image says is nobody's question
+		if value == nil || (err == nil || errors.Is(err, module.ErrSkip)) && value.Equal(e.base.Get(key)) { // what the image says is nobody's question
 			continue
 		}
 		v.Key, v.Origin = key, value.Origin.String()

@@ -39,6 +39,9 @@ type program struct {
 // Main runs the program with its arguments, the first of which is its name, and returns the exit status.
 func Main(args []string) int {
 	p := &program{name: args[0], stdout: os.Stdout, stderr: os.Stderr}
+	if isGenerator(p.name) {
+		return p.generate(args[1:])
+	}
 	root := p.root()
 	if path.Base(p.name) == "cloud-id" {
 		root = p.cloudID()

@@ -33,7 +33,13 @@ func (e *Engine) identify(ctx context.Context, stage source.Stage) (*instance.In
 	last := e.recall()
 	env := e.sourceEnv(stage)
 	env.Last = last
-	if last != nil && e.isCurrent(ctx, env, last) {
+	if last == nil {
+		last = e.adopt()
+	} else if e.isCurrent(ctx, env, last) {
+		e.log.Log(module.Debug, "restored from cache: %s", last.Detail)
+		return last, nil
+	}
+	if last != nil && e.isKept() {
 		e.log.Log(module.Debug, "restored from cache: %s", last.Detail)
 		return last, nil
 	}
@@ -65,17 +71,19 @@ func firstOf(a, b error) error {
 }
 
 // isCurrent says whether the remembered instance is this one without asking the cloud: it was found in this very boot, or
-// somebody said that it is to be trusted, or its source can tell.
+// its source can tell.
 func (e *Engine) isCurrent(ctx context.Context, env *source.Env, last *instance.Instance) bool {
 	running, err := e.state.Files.Read(path.Join(e.paths.Run, ".instance-id"))
 	if err == nil && strings.TrimSpace(running) == last.ID {
 		return true
 	}
-	if e.config.Get("manual_cache_clean").Truth(false) || machine.Exists(e.state.Files, e.paths.Cloud+"/instance/manual-clean") {
-		return true
-	}
 	s := source.Named(last.Source)
 	return s != nil && s.Check != nil && s.Check(ctx, env, last)
+}
+
+// isKept says that the machine stays the instance that it was until somebody cleans it, whatever its source says.
+func (e *Engine) isKept() bool {
+	return e.config.Get("manual_cache_clean").Truth(false) || machine.Exists(e.state.Files, e.paths.Cloud+"/instance/manual-clean")
 }
 
 func (e *Engine) sourceEnv(stage source.Stage) *source.Env {
@@ -123,6 +131,9 @@ func swapped(uuid string) string {
 func (e *Engine) resume() error {
 	if e.now == nil {
 		if e.now = e.recall(); e.now == nil {
+			e.now = e.adoptRunning()
+		}
+		if e.now == nil {
 			return errNoSource
 		}
 	}

@@ -82,6 +82,9 @@ func (m *manual) flags(set *pflag.FlagSet) {
 			name = "-" + f.Shorthand + ", " + name
 		}
 		value, usage := pflag.UnquoteUsage(f)
+		if strings.HasPrefix(value, "string") {
+			value = "text"
+		}
 		if value != "" {
 			name += " " + strings.ToUpper(value)
 		}

@@ -3,6 +3,7 @@ package pack
 import (
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/google/rpmpack"
 )
@@ -33,6 +34,7 @@ func (p *Package) WriteRPM(w io.Writer) error {
 	for _, f := range files {
 		r.AddFile(p.rpmFile(f))
 	}
+	p.addChangelog(r)
 	if err := r.Write(w); err != nil {
 		return fmt.Errorf("write the RPM package %s: %w", p.RPMName(), err)
 	}
@@ -41,7 +43,7 @@ func (p *Package) WriteRPM(w io.Writer) error {
 
 // rpm is an RPM package without files.
 func (p *Package) rpm() (*rpmpack.RPM, error) {
-	meta := rpmpack.RPMMetaData{Name: p.Name, Version: p.Version, Release: "1", Arch: rpmArch[p.Arch], OS: "linux", Summary: p.Summary,
+	meta := rpmpack.RPMMetaData{Name: p.Name, Version: p.Version, Release: "1", Arch: rpmArch[p.Arch], OS: "linux", Summary: strings.ToUpper(p.Summary[:1]) + p.Summary[1:],
 		Description: p.Description, Licence: p.Licence, Packager: p.Maintainer, Group: "System Environment/Base",
 		BuildHost: "localhost", BuildTime: p.Built, Compressor: "gzip"}
 	if meta.Arch == "" {
@@ -63,6 +65,14 @@ func (p *Package) rpm() (*rpmpack.RPM, error) {
 		}
 	}
 	return rpmpack.NewRPM(meta)
+}
+
+// addChangelog says who made this version, and when: rpm keeps that in three lists.
+func (p *Package) addChangelog(r *rpmpack.RPM) {
+	const times, names, texts = 1080, 1081, 1082
+	r.AddCustomTag(times, rpmpack.EntryUint32([]uint32{uint32(p.Built.Unix())}))
+	r.AddCustomTag(names, rpmpack.EntryStringSlice([]string{p.Maintainer + " - 0:" + p.Version + "-1"}))
+	r.AddCustomTag(texts, rpmpack.EntryStringSlice([]string{"- Release " + p.Version}))
 }
 
 func (p *Package) rpmFile(f File) rpmpack.RPMFile {

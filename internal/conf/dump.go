@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math/big"
 	"slices"
-	"strconv"
 	"strings"
 	"unicode/utf8"
 )
@@ -16,14 +15,34 @@ const (
 	dumpWidth  = 80
 )
 
+// DumpOptions is how a document is written otherwise than by Dump.
+type DumpOptions struct {
+	Bare      bool // without the lines --- and ...
+	NoAliases bool // what is shared is written out each time, as for netplan
+}
+
 // Dump writes a value as cloud-init does with PyYAML, byte for byte: one document with its start and end marked, keys
-// sorted, nothing in flow style, everything outside ASCII escaped. What aliases shared is written out.
-func Dump(v *Value) string {
-	e := &emitter{whitespace: true, indention: true}
-	e.indicator("---", true, false)
+// sorted, nothing in flow style, everything outside ASCII escaped. What aliases shared is shared again.
+func Dump(v *Value) string { return DumpOptions{}.Dump(v) }
+
+// Dump writes a value, as the options say.
+func (o DumpOptions) Dump(v *Value) string {
+	if v == nil {
+		v = &Value{Text: "None"}
+	}
+	e := &emitter{whitespace: true, indention: true, anchors: map[*Value]int{}, written: map[*Value]bool{}}
+	if !o.NoAliases {
+		e.findShared(v)
+	}
+	if !o.Bare {
+		e.indicator("---", true, false)
+	}
 	e.node(v, -1, false)
 	e.newline()
-	return e.out.String() + "...\n"
+	if !o.Bare || e.openEnded && v.Kind != Map && v.Kind != List {
+		e.out.WriteString("...\n")
+	}
+	return e.out.String()
 }
 
 // emitter writes a document, and knows where in the line it is.
@@ -32,6 +51,47 @@ type emitter struct {
 	column     int
 	whitespace bool // the last character written was white space
 	indention  bool // only indentation has been written in this line
+	openEnded  bool // a plain text was the last; where it is all, its end must be marked
+	anchors    map[*Value]int
+	written    map[*Value]bool // of what has an anchor
+	shared     int             // how many have
+}
+
+// findShared numbers the collections and dates that are there more than once, in the order in which they are met again.
+func (e *emitter) findShared(v *Value) {
+	if v.Kind != List && v.Kind != Map && v.Kind != Time {
+		return
+	}
+	if number, met := e.anchors[v]; met {
+		if number == 0 {
+			e.shared++
+			e.anchors[v] = e.shared
+		}
+		return
+	}
+	e.anchors[v] = 0
+	for _, item := range v.Items {
+		e.findShared(item)
+	}
+	for _, p := range sortedPairs(v.Pairs) {
+		e.findShared(p.Key)
+		e.findShared(p.Value)
+	}
+}
+
+// alias writes the anchor of what is shared, or an alias in its place, and says whether that was all.
+func (e *emitter) alias(v *Value) bool {
+	number := e.anchors[v]
+	if number == 0 {
+		return false
+	}
+	sign := "&"
+	if e.written[v] {
+		sign = "*"
+	}
+	e.written[v] = true
+	e.indicator(fmt.Sprintf("%sid%03d", sign, number), true, false)
+	return sign == "*"
 }
 
 func (e *emitter) write(text string) {
@@ -45,7 +105,7 @@ func (e *emitter) indicator(sign string, space, indention bool) {
 		e.write(" ")
 	}
 	e.write(sign)
-	e.whitespace, e.indention = false, e.indention && indention
+	e.whitespace, e.indention, e.openEnded = false, e.indention && indention, false
 }
 
 // lineBreak ends the line.
@@ -82,6 +142,9 @@ func deeper(column int) int {
 
 // node writes a value in a collection at a column. In a mapping a list does not go further in than its key.
 func (e *emitter) node(v *Value, column int, inMapping bool) {
+	if e.alias(v) {
+		return
+	}
 	switch {
 	case v.Kind == Map && len(v.Pairs) == 0:
 		e.indicator("{}", true, false)
@@ -116,7 +179,9 @@ func (e *emitter) mapping(v *Value, at int) {
 	for _, p := range sortedPairs(v.Pairs) {
 		e.indent(at)
 		if isSimpleKey(p.Key) {
-			e.scalar(p.Key, at+dumpIndent, true)
+			if !e.alias(p.Key) {
+				e.scalar(p.Key, at+dumpIndent, true)
+			}
 			e.indicator(":", false, false)
 			e.node(p.Value, at, true)
 			continue
@@ -129,37 +194,43 @@ func (e *emitter) mapping(v *Value, at int) {
 	}
 }
 
-// isSimpleKey says whether a key fits before its colon in one line.
+// isSimpleKey says whether a key fits before its colon in one line; PyYAML counts a tag of five letters in.
 func isSimpleKey(key *Value) bool {
-	if key.Kind != String {
-		return key.Kind != Bytes
+	switch {
+	case key.Kind == Bytes || utf8.RuneCountInString(key.Text)+len("!!str") >= 128:
+		return false
+	case key.Kind == String:
+		return key.Text != "" && !analyse(key.Text).multiline
 	}
-	a := analyse(key.Text)
-	return utf8.RuneCountInString(key.Text) < 128 && key.Text != "" && !a.multiline
+	return true
 }
 
 // sortedPairs are the pairs as Python sorts the keys; keys that Python cannot compare stay as they are.
 func sortedPairs(pairs []Pair) []Pair {
-	class := func(k Kind) int {
-		switch k {
-		case Bool, Int, Float:
-			return 1
-		}
-		return int(k) + 2
-	}
-	for _, p := range pairs {
-		if class(p.Key.Kind) != class(pairs[0].Key.Kind) {
+	for i := range pairs {
+		if sortClass(pairs[i].Key) != sortClass(pairs[0].Key) {
 			return pairs
 		}
 	}
 	sorted := slices.Clone(pairs)
 	slices.SortStableFunc(sorted, func(a, b Pair) int {
-		if class(a.Key.Kind) == 1 {
+		if sortClass(a.Key) == Int {
 			return numberOf(a.Key).Cmp(numberOf(b.Key))
 		}
 		return strings.Compare(a.Key.Text, b.Key.Text)
 	})
 	return sorted
+}
+
+// sortClass is the same for keys that Python compares with each other.
+func sortClass(key *Value) Kind {
+	switch key.Kind {
+	case Bool, Float:
+		return Int
+	case Time:
+		return Time + Kind(len(key.Text)) // a date is not compared with a moment, nor one with a zone with one without
+	}
+	return key.Kind
 }
 
 func numberOf(v *Value) *big.Float {
@@ -189,7 +260,7 @@ func (e *emitter) scalar(v *Value, column int, key bool) {
 		e.plain(v.Text, column, !key)
 	case Bytes:
 		e.indicator("!!binary", true, false)
-		e.literal(encodedLines(v.Text), column)
+		e.binary(v.Text, column)
 	default:
 		e.text(v.Text, column, key)
 	}
@@ -206,17 +277,6 @@ func dumpedFloat(text string) string {
 		return mantissa + ".0e" + exponent
 	}
 	return text
-}
-
-// encodedLines is base64 in lines of 76 characters.
-func encodedLines(data string) string {
-	text := base64.StdEncoding.EncodeToString([]byte(data))
-	var out strings.Builder
-	for len(text) > 76 {
-		out.WriteString(text[:76] + "\n")
-		text = text[76:]
-	}
-	return out.String() + text + "\n"
 }
 
 // text writes a string in the plainest style that reads back as the same.
@@ -280,6 +340,7 @@ func (e *emitter) plain(text string, column int, split bool) {
 		e.write(" ")
 	}
 	e.whitespace, e.indention = false, false
+	e.openEnded = true
 	for i, word := range wordsOfLine(text) {
 		if i > 0 {
 			if word.spaces == 1 && e.column > dumpWidth && split {
@@ -399,22 +460,18 @@ func escaped(c rune) string {
 	return fmt.Sprintf(`\U%08X`, c)
 }
 
-// literal writes lines after a bar; only base64 is written so.
-func (e *emitter) literal(text string, column int) {
-	hint := ""
-	if !strings.HasSuffix(text, "\n") {
-		hint = "-"
-	} else if text == "\n" {
-		hint = strconv.Itoa(dumpIndent) + "+"
+// binary writes base64 after a bar, in lines of 76 letters.
+func (e *emitter) binary(data string, column int) {
+	if data == "" {
+		e.indicator(`""`, true, false)
+		return
 	}
-	e.indicator("|"+hint, true, false)
+	e.indicator("|", true, false)
 	e.lineBreak()
-	for line := range strings.Lines(text) {
-		line = strings.TrimSuffix(line, "\n")
-		if line != "" {
-			e.indent(column)
-			e.write(line)
-		}
+	text := base64.StdEncoding.EncodeToString([]byte(data))
+	for line := range slices.Chunk([]byte(text), 76) {
+		e.indent(column)
+		e.write(string(line))
 		e.lineBreak()
 	}
 }

@@ -3,6 +3,7 @@ package conf
 import (
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"math/big"
@@ -191,6 +192,7 @@ type stored struct {
 	Line  int       `json:"l,omitempty"`
 	Col   int       `json:"c,omitempty"`
 	Items []*stored `json:"i,omitempty"` // of a list, or keys and values by turns
+	Same  int       `json:"r,omitempty"` // it is the collection of this number, counted from 1 as they begin
 }
 
 type storedTree struct {
@@ -198,64 +200,106 @@ type storedTree struct {
 	Root  *stored  `json:"root"`
 }
 
-// MarshalJSON keeps everything, the place of each value too.
+// MarshalJSON keeps everything, the place of each value too, and what is shared once.
 func (v *Value) MarshalJSON() ([]byte, error) {
-	parts := map[string]int{}
-	tree := storedTree{Root: v.stored(parts)}
-	tree.Parts = make([]string, len(parts))
-	for name, i := range parts {
+	s := storer{parts: map[string]int{}, numbers: map[*Value]int{}}
+	tree := storedTree{Root: s.store(v)}
+	tree.Parts = make([]string, len(s.parts))
+	for name, i := range s.parts {
 		tree.Parts[i] = name
 	}
 	return json.Marshal(tree)
 }
 
-func (v *Value) stored(parts map[string]int) *stored {
-	part, ok := parts[v.Origin.Part]
-	if !ok {
-		part = len(parts)
-		parts[v.Origin.Part] = part
+// storer turns Values into what is stored.
+type storer struct {
+	parts   map[string]int
+	numbers map[*Value]int // of collections
+}
+
+func (s *storer) store(v *Value) *stored {
+	if number := s.numbers[v]; number > 0 {
+		return &stored{Same: number}
 	}
-	s := &stored{Kind: v.Kind, Text: []byte(v.Text), Part: part, Line: v.Origin.Line, Col: v.Origin.Col}
-	if s.Plain = v.Plain != "" && v.Plain == v.Text; !s.Plain {
-		s.Spelt = v.Plain
+	if v.Kind == List || v.Kind == Map {
+		s.numbers[v] = len(s.numbers) + 1
+	}
+	part, ok := s.parts[v.Origin.Part]
+	if !ok {
+		part = len(s.parts)
+		s.parts[v.Origin.Part] = part
+	}
+	out := &stored{Kind: v.Kind, Text: []byte(v.Text), Part: part, Line: v.Origin.Line, Col: v.Origin.Col}
+	if out.Plain = v.Plain != "" && v.Plain == v.Text; !out.Plain {
+		out.Spelt = v.Plain
 	}
 	for _, item := range v.Items {
-		s.Items = append(s.Items, item.stored(parts))
+		out.Items = append(out.Items, s.store(item))
 	}
 	for _, p := range v.Pairs {
-		s.Items = append(s.Items, p.Key.stored(parts), p.Value.stored(parts))
+		out.Items = append(out.Items, s.store(p.Key), s.store(p.Value))
 	}
-	return s
+	return out
 }
 
 // UnmarshalJSON reads what MarshalJSON wrote.
 func (v *Value) UnmarshalJSON(text []byte) error {
 	var tree storedTree
 	if err := json.Unmarshal(text, &tree); err != nil {
-		return err
+		return fmt.Errorf("read a stored configuration: %w", err)
 	}
 	if tree.Root == nil {
 		return nil
 	}
-	*v = *tree.Root.value(tree.Parts)
+	root, err := (&restorer{parts: tree.Parts}).value(tree.Root)
+	if err != nil {
+		return fmt.Errorf("read a stored configuration: %w", err)
+	}
+	*v = *root
 	return nil
 }
 
-func (s *stored) value(parts []string) *Value {
-	v := &Value{Kind: s.Kind, Text: string(s.Text), Plain: s.Spelt, Origin: Origin{Line: s.Line, Col: s.Col}}
+// restorer turns what was stored into Values.
+type restorer struct {
+	parts       []string
+	collections []*Value // nil while they are being read
+}
+
+var errStored = errors.New("it is damaged; remove it, and it is made anew at the next boot")
+
+func (r *restorer) value(s *stored) (*Value, error) {
+	switch {
+	case s == nil || s.Part < 0 || s.Part >= len(r.parts) || s.Same < 0 || s.Same > len(r.collections) || s.Kind > Map:
+		return nil, errStored
+	case s.Same > 0 && r.collections[s.Same-1] == nil:
+		return nil, errStored
+	case s.Same > 0:
+		return r.collections[s.Same-1], nil
+	}
+	v := &Value{Kind: s.Kind, Text: string(s.Text), Plain: s.Spelt, Origin: Origin{r.parts[s.Part], s.Line, s.Col}}
 	if s.Plain {
 		v.Plain = v.Text
 	}
-	if s.Part < len(parts) {
-		v.Origin.Part = parts[s.Part]
+	if s.Kind != List && s.Kind != Map {
+		return v, nil
 	}
+	number := len(r.collections)
+	r.collections = append(r.collections, nil)
+	items := make([]*Value, len(s.Items))
 	for i, item := range s.Items {
-		switch {
-		case s.Kind == List:
-			v.Items = append(v.Items, item.value(parts))
-		case s.Kind == Map && i%2 == 1:
-			v.Pairs = append(v.Pairs, Pair{s.Items[i-1].value(parts), item.value(parts)})
+		var err error
+		if items[i], err = r.value(item); err != nil {
+			return nil, err
 		}
 	}
-	return v
+	if s.Kind == List {
+		v.Items = items
+	}
+	for pair := range slices.Chunk(items, 2) {
+		if s.Kind == Map && len(pair) == 2 {
+			v.Pairs = append(v.Pairs, Pair{pair[0], pair[1]})
+		}
+	}
+	r.collections[number] = v
+	return v, nil
 }

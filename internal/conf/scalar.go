@@ -2,8 +2,10 @@ package conf
 
 import (
 	"encoding/base64"
+	"fmt"
 	"math"
 	"math/big"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -14,20 +16,29 @@ import (
 // scalar reads a scalar as PyYAML's resolver and constructor do.
 func (r *reader) scalar(n *yaml.Node) (*Value, error) {
 	v := &Value{Kind: String, Text: n.Value, Origin: r.at(n)}
-	kind := String
+	if n.Style&(yaml.DoubleQuotedStyle|yaml.SingleQuotedStyle|yaml.LiteralStyle|yaml.FoldedStyle) == 0 {
+		v.Plain = n.Value
+	}
 	switch {
 	case n.Style&yaml.TaggedStyle != 0:
-		tagged, ok := tagKinds[n.Tag]
-		if !ok {
-			return nil, r.badTag(n)
+		return r.tagged(v, n)
+	case !isPlain(n) && n.Tag != "!":
+	case n.Value == "=" || n.Value == "<<":
+		return nil, r.fail(v.Origin, "put quotes around it", "a lone %s is not allowed here", n.Value)
+	default:
+		kind := resolve(n.Value)
+		if !construct(v, kind) {
+			return nil, r.fail(v.Origin, "put quotes around it if it is a text", "this looks like %s, but is none", kind)
 		}
-		kind = tagged
-	case isPlain(n):
-		v.Plain = n.Value
-		if n.Value == "=" || n.Value == "<<" {
-			return nil, r.fail(v.Origin, "put quotes around it", "a lone %s is not allowed here", n.Value)
-		}
-		kind = resolve(n.Value)
+	}
+	return v, nil
+}
+
+// tagged reads a scalar that has a tag, such as !!int.
+func (r *reader) tagged(v *Value, n *yaml.Node) (*Value, error) {
+	kind, ok := kindOfTag(n.Tag)
+	if !ok {
+		return nil, r.badTag(n)
 	}
 	if !construct(v, kind) {
 		return nil, r.fail(v.Origin, "", "this is not %s, as its tag says", kind)
@@ -35,7 +46,25 @@ func (r *reader) scalar(n *yaml.Node) (*Value, error) {
 	return v, nil
 }
 
-var tagKinds = map[string]Kind{"!!str": String, "!": String, "!!null": Null, "!!bool": Bool, "!!int": Int, "!!float": Float, "!!timestamp": Time, "!!binary": Bytes}
+func kindOfTag(tag string) (kind Kind, ok bool) {
+	switch tag {
+	case "!!str":
+		return String, true
+	case "!!null":
+		return Null, true
+	case "!!bool":
+		return Bool, true
+	case "!!int":
+		return Int, true
+	case "!!float":
+		return Float, true
+	case "!!timestamp":
+		return Time, true
+	case "!!binary":
+		return Bytes, true
+	}
+	return String, false
+}
 
 // resolve says what an unquoted scalar is in YAML 1.1.
 func resolve(text string) Kind {
@@ -89,17 +118,29 @@ func boolText(text string) (string, bool) {
 	return "", false
 }
 
-// binaryText decodes base64 as Python does: what is no letter of it is passed over.
+// binaryText decodes base64 as Python does: what is no letter of it is passed over, and after its padding everything.
 func binaryText(text string) (string, bool) {
-	clean := strings.Map(func(c rune) rune {
-		if c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '+' || c == '/' || c == '=' {
-			return c
+	var letters strings.Builder
+	pads := 0
+	for _, c := range []byte(text) {
+		switch {
+		case c >= 0x80:
+			return "", false
+		case c == '=':
+			if pads++; letters.Len()%4 >= 2 && letters.Len()%4+pads >= 4 {
+				data, err := base64.RawStdEncoding.DecodeString(letters.String())
+				return string(data), err == nil
+			}
+		case strings.IndexByte(base64Letters, c) >= 0:
+			pads = 0
+			letters.WriteByte(c)
 		}
-		return -1
-	}, text)
-	data, err := base64.StdEncoding.DecodeString(clean)
+	}
+	data, err := base64.StdEncoding.DecodeString(letters.String())
 	return string(data), err == nil
 }
+
+const base64Letters = decimal + "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ+/"
 
 // digits counts the characters at the start of text that are among set; the first must be one of first, where that is given.
 func digits(text, set string) int {
@@ -276,7 +317,7 @@ func (s *scanner) blanks() bool {
 func timeText(text string) (string, bool) {
 	if len(text) == 10 && !strings.ContainsAny(text, "Tt: ") {
 		t, err := time.Parse("2006-01-02", text)
-		return t.Format("2006-01-02"), err == nil
+		return t.Format("2006-01-02"), err == nil && t.Year() > 0
 	}
 	m, _, ok := cutMoment(text)
 	if !ok {
@@ -291,24 +332,37 @@ func timeText(text string) (string, bool) {
 	if fraction != 0 {
 		layout += ".000000"
 	}
-	return t.Format(layout) + zoneText(m.zone), true
+	zone, ok := zoneText(m.zone)
+	return t.Format(layout) + zone, ok && m.year > 0
 }
 
-// zoneText is the zone as Python writes it: +02:00.
-func zoneText(zone string) string {
-	if zone == "" {
-		return ""
-	}
-	if zone == "Z" {
-		return "+00:00"
+// zoneText is the zone as Python writes it: +02:00. A zone is less than a day away.
+func zoneText(zone string) (string, bool) {
+	switch zone {
+	case "":
+		return "", true
+	case "Z":
+		return "+00:00", true
 	}
 	hours, minutes, _ := strings.Cut(zone[1:], ":")
-	return zone[:1] + ("0" + hours)[len(hours)-1:] + ":" + (minutes + "00")[:2]
+	h, _ := strconv.Atoi(hours)
+	m, _ := strconv.Atoi(minutes)
+	h, m = h+m/60, m%60
+	if h == 0 && m == 0 {
+		zone = "+"
+	}
+	return fmt.Sprintf("%s%02d:%02d", zone[:1], h, m), h < 24
 }
+
+// maxDigits is how long a number may be; Python refuses to write longer ones.
+const maxDigits = 4300
 
 // intText is the number in decimal digits.
 func intText(text string) (string, bool) {
-	s := strings.ReplaceAll(text, "_", "")
+	if len(text) > maxDigits {
+		return "", false
+	}
+	s := strings.TrimSpace(strings.ReplaceAll(text, "_", ""))
 	negative := strings.HasPrefix(s, "-")
 	s = unsigned(s)
 	base := 10
@@ -320,10 +374,10 @@ func intText(text string) (string, bool) {
 	case strings.Contains(s, ":"):
 		return signed(negative, sixties(s))
 	case len(s) > 1 && s[0] == '0':
-		base = 8
+		s, base = strings.TrimPrefix(s, "0o"), 8
 	}
 	n, ok := new(big.Int).SetString(s, base)
-	if !ok || len(s) > 4000 {
+	if !ok {
 		return "", false
 	}
 	return signed(negative, n)
@@ -354,7 +408,7 @@ func sixties(text string) *big.Int {
 
 // floatText is the number as Python's str() writes it.
 func floatText(text string) (string, bool) {
-	s := strings.ToLower(strings.ReplaceAll(text, "_", ""))
+	s := strings.TrimSpace(strings.ToLower(strings.ReplaceAll(text, "_", "")))
 	negative := strings.HasPrefix(s, "-")
 	s = unsigned(s)
 	f, err := 0.0, error(nil)
@@ -364,13 +418,7 @@ func floatText(text string) (string, bool) {
 	case s == ".nan":
 		return "nan", true
 	case strings.Contains(s, ":"):
-		for group := range strings.SplitSeq(s, ":") {
-			var part float64
-			if part, err = strconv.ParseFloat(group, 64); err != nil {
-				return "", false
-			}
-			f = f*60 + part
-		}
+		f, err = floatSixties(s)
 	default:
 		f, err = strconv.ParseFloat(s, 64)
 		if math.IsInf(f, 0) {
@@ -381,6 +429,20 @@ func floatText(text string) (string, bool) {
 		f = -f
 	}
 	return pythonFloat(f), err == nil
+}
+
+// floatSixties reads 1:30.5 as 90.5. It adds up from the right, as PyYAML does, so that it rounds the same.
+func floatSixties(text string) (total float64, err error) {
+	unit := 1.0
+	for _, group := range slices.Backward(strings.Split(text, ":")) {
+		part, err := strconv.ParseFloat(group, 64)
+		if err != nil {
+			return 0, err
+		}
+		total += part * unit
+		unit *= 60
+	}
+	return total, nil
 }
 
 // pythonFloat writes a float as Python's repr does.

@@ -1,12 +1,12 @@
 package conf
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
+	"slices"
+	"strconv"
 	"strings"
-	"unicode/utf8"
 
 	"go.yaml.in/yaml/v4"
 )
@@ -22,84 +22,88 @@ const (
 // null. The error is a Problem; the warnings are about what counts and is probably a mistake, such as a key that is
 // there twice.
 func Parse(part string, text []byte) (*Value, []Problem, error) {
-	r := &reader{part: part, done: map[*yaml.Node]*Value{}, sizes: map[*Value]int{}}
-	if err := r.checkText(text); err != nil {
-		return nil, nil, err
-	}
-	node, err := r.decode(text)
+	r := &reader{part: part, done: map[*yaml.Node]*Value{}, sizes: map[*Value]weight{}, anchors: map[string]*yaml.Node{}}
+	node, err := r.document(text)
 	if err != nil {
 		return nil, nil, err
 	}
 	if node == nil {
 		return &Value{Text: "None", Origin: Origin{part, 1, 1}}, nil, nil
 	}
-	if bytes.IndexByte(text, '\t') >= 0 {
-		if err := r.checkTabs(node, strings.Split(string(text), "\n")); err != nil {
-			return nil, nil, err
-		}
+	v, err := r.value(node)
+	if err != nil {
+		return nil, r.warnings, err
 	}
-	v, err := r.value(node, 0)
-	return v, r.warnings, err
+	return v, r.warnings, nil
 }
 
-// reader builds Values of the parser's nodes.
+// reader builds Values of the YAML library's nodes.
 type reader struct {
 	part     string
 	warnings []Problem
+	anchors  map[string]*yaml.Node
 	done     map[*yaml.Node]*Value // what an anchor stands for; nil while it is being read
-	sizes    map[*Value]int        // how many values a shared value stands for
+	sizes    map[*Value]weight     // of collections
+	open     int                   // anchors that are being read
+	merged   int                   // pairs that << brought
+	path     []step                // to the value that is being read
+}
+
+// weight is how many values a collection stands for, and how deep they are in each other.
+type weight struct{ count, depth int }
+
+// step is a key, or the index of an item where there is no key.
+type step struct {
+	key   *Value
+	index int
+}
+
+// where is the path to the value that is being read: "users[1].name".
+func (r *reader) where() string {
+	var path strings.Builder
+	for _, s := range r.path {
+		switch {
+		case s.key == nil:
+			path.WriteString("[" + strconv.Itoa(s.index) + "]")
+		case path.Len() > 0:
+			path.WriteString("." + s.key.Text)
+		default:
+			path.WriteString(s.key.Text)
+		}
+	}
+	return path.String()
 }
 
 func (r *reader) at(n *yaml.Node) Origin { return Origin{r.part, n.Line, n.Column} }
 
 func (r *reader) fail(o Origin, hint, format string, args ...any) error {
-	return Problem{Origin: o, Message: fmt.Sprintf(format, args...), Hint: hint}
+	return Problem{Origin: o, Path: r.where(), Message: fmt.Sprintf(format, args...), Hint: hint}
 }
 
-// checkText refuses what PyYAML's reader refuses before anything is parsed, and what would cost too much.
-func (r *reader) checkText(text []byte) error {
-	if len(text) > maxDocument {
-		return r.fail(Origin{r.part, 1, 1}, "", "the document has more than %d MiB", maxDocument>>20)
+// document parses the only document of a text; nil where it is empty.
+func (r *reader) document(data []byte) (*yaml.Node, error) {
+	if err := checkText(r.part, data); err != nil {
+		return nil, err
 	}
-	line, col, depth, indents := 1, 1, 0, 0
-	for i := 0; i < len(text); {
-		c, size := utf8.DecodeRune(text[i:])
-		switch {
-		case c == utf8.RuneError && size == 1:
-			return r.fail(Origin{r.part, line, col}, "save the file as UTF-8", "this is no UTF-8 text")
-		case !isPrintable(c):
-			return r.fail(Origin{r.part, line, col}, "is this a binary file?", "the character %#x is not allowed", c)
-		case c == '[' || c == '{':
-			depth++
-		case c == ']' || c == '}':
-			depth = max(0, depth-1)
-		case c == '-' && (i+1 < len(text) && text[i+1] == ' '):
-			indents++
-		}
-		if depth > 2*maxDepth || indents > maxDepth {
-			return r.tooDeep(Origin{r.part, line, col})
-		}
-		i, col = i+size, col+1
-		if c == '\n' {
-			line, col, indents = line+1, 1, 0
-		}
+	text := string(data)
+	outline := survey(r.part, text)
+	if outline.costly {
+		return nil, *outline.problem
 	}
-	return nil
+	if outline.problem == nil {
+		return r.decode(spaceComments(text, outline.joints))
+	}
+	var earlier Problem // the first mistake is the one to mend
+	_, err := r.decode(spaceComments(text[:outline.stop], outline.joints))
+	if errors.As(err, &earlier) && earlier.Origin.Line < outline.problem.Origin.Line {
+		return nil, earlier
+	}
+	return nil, *outline.problem
 }
 
-func (r *reader) tooDeep(o Origin) error {
-	return r.fail(o, "", "more than %d lists and mappings in each other", maxDepth)
-}
-
-// isPrintable is PyYAML's set of characters.
-func isPrintable(c rune) bool {
-	return c == '\t' || c == '\n' || c == '\r' || c >= 0x20 && c <= 0x7e || c == 0x85 || c >= 0xa0 && c <= 0xd7ff || c >= 0xe000 && c <= 0xfffd || c >= 0x10000
-}
-
-// decode parses the only document of a text; nil where it is empty.
-func (r *reader) decode(text []byte) (*yaml.Node, error) {
-	text = bytes.TrimPrefix(text, []byte("\ufeff"))
-	d := yaml.NewDecoder(bytes.NewReader(text))
+func (r *reader) decode(text string) (*yaml.Node, error) {
+	text = strings.TrimPrefix(text, "\ufeff")
+	d := yaml.NewDecoder(strings.NewReader(text))
 	var doc, more yaml.Node
 	if err := d.Decode(&doc); errors.Is(err, io.EOF) {
 		return nil, nil
@@ -117,123 +121,77 @@ func (r *reader) decode(text []byte) (*yaml.Node, error) {
 	return doc.Content[0], nil
 }
 
-// syntax is a parser's error with its place, and what is probably behind it. What a list or a quote lacks at its end is
-// told with where it begins.
-func (r *reader) syntax(err error, text []byte) error {
-	var e *yaml.LoadError
-	if !errors.As(err, &e) {
-		return r.fail(Origin{r.part, 1, 1}, "", "this is no YAML: %v", err)
+// spaceComments is a text with a space before some of its comments: this library wants one after a quote or bracket, PyYAML does not.
+func spaceComments(text string, comments []int) string {
+	if len(comments) == 0 {
+		return text
 	}
-	message := e.Message
-	if e.ContextMark.Line > 0 && e.ContextMark.Line != e.Mark.Line {
-		message = fmt.Sprintf("%s (%s, which begins in line %d)", message, strings.TrimPrefix(e.ContextMsg, "while "), e.ContextMark.Line)
+	var out strings.Builder
+	start := 0
+	for _, at := range comments {
+		out.WriteString(text[start:at] + " ")
+		start = at
 	}
-	return r.fail(Origin{r.part, e.Mark.Line, e.Mark.Column}, syntaxHint(e.Message, lineOf(text, e.Mark.Line)), "this is no YAML: %s", message)
+	return out.String() + text[start:]
 }
 
-func lineOf(text []byte, line int) string {
-	lines := bytes.SplitN(text, []byte("\n"), line+1)
-	if line > len(lines) {
-		return ""
-	}
-	return string(lines[line-1])
-}
-
-func syntaxHint(message, line string) string {
-	switch {
-	case strings.Contains(line, "\t"):
-		return "YAML does not allow tabs; use spaces"
-	case strings.Contains(message, "mapping values are not allowed"):
-		return "put quotes around a text that has a colon and a space in it"
-	case strings.Contains(message, "cannot start any token"):
-		return "put quotes around a text that begins with @, ` or %"
-	case strings.Contains(message, "did not find expected key"), strings.Contains(message, "did not find expected '-'"):
-		return "check that the lines of this block begin in the same column"
-	}
-	return ""
-}
-
-// checkTabs refuses tabs between the parts of a document, as PyYAML does; this parser lets some pass.
-func (r *reader) checkTabs(n *yaml.Node, lines []string) error {
-	if n.Kind == yaml.ScalarNode && n.Line >= 1 && n.Line <= len(lines) {
-		if err := r.checkTabsAt(n, lines[n.Line-1]); err != nil {
-			return err
-		}
-	}
-	for _, c := range n.Content {
-		if err := r.checkTabs(c, lines); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (r *reader) checkTabsAt(n *yaml.Node, line string) error {
-	start := len(string([]rune(line)[:min(n.Column-1, utf8.RuneCountInString(line))]))
-	before, after := line[:start], line[start:]
-	bad := strings.Contains(before[len(strings.TrimRight(before, " \t")):], "\t")
-	switch {
-	case isPlain(n):
-		bad = bad || strings.Contains(n.Value, "\t")
-		after = strings.TrimPrefix(after, n.Value)
-	case n.Style&(yaml.DoubleQuotedStyle|yaml.SingleQuotedStyle) != 0:
-		_, after, _ = strings.Cut(after[min(1, len(after)):], after[:min(1, len(after))])
-	default:
-		after = ""
-	}
-	if rest := strings.TrimLeft(after, " \t"); strings.Contains(after[:len(after)-len(rest)], "\t") {
-		bad = true
-	} else if colon, ok := strings.CutPrefix(rest, ":"); ok {
-		bad = bad || strings.Contains(colon[:len(colon)-len(strings.TrimLeft(colon, " \t"))], "\t")
-	}
-	if bad {
-		return r.fail(Origin{r.part, n.Line, max(1, strings.IndexByte(line, '\t')+1)}, "YAML does not allow tabs; use spaces", "this is no YAML: there is a tab between its parts")
-	}
-	return nil
-}
-
-// value builds the Value of a node.
-func (r *reader) value(n *yaml.Node, depth int) (v *Value, err error) {
-	if depth > maxDepth {
-		return nil, r.tooDeep(r.at(n))
-	}
+// value builds the Value of a node. What an anchor names is built once, and shared by its aliases.
+func (r *reader) value(n *yaml.Node) (*Value, error) {
+	named := n
 	if n.Kind == yaml.AliasNode {
-		return r.alias(n)
+		named = n.Alias
 	}
-	if n.Anchor != "" {
-		r.done[n] = nil
+	if named.Anchor == "" {
+		return r.build(n)
 	}
+	if v, known := r.done[named]; v != nil {
+		return v, nil
+	} else if known {
+		return nil, r.fail(r.at(n), "", "the alias *%s stands for something that it is itself part of", named.Anchor)
+	}
+	return r.anchored(named)
+}
+
+func (r *reader) anchored(n *yaml.Node) (*Value, error) {
+	if first := r.anchors[n.Anchor]; first != nil {
+		return nil, r.fail(r.at(n), "use another name", "the anchor &%s is there already, in line %d", n.Anchor, first.Line)
+	}
+	if r.open++; r.open > maxDepth {
+		return nil, r.fail(r.at(n), "", "there are more than %d anchors in each other", maxDepth)
+	}
+	r.anchors[n.Anchor], r.done[n] = n, nil
+	v, err := r.build(n)
+	r.done[n] = v
+	r.open--
+	return v, err
+}
+
+func (r *reader) build(n *yaml.Node) (*Value, error) {
 	switch n.Kind {
 	case yaml.SequenceNode:
-		v, err = r.list(n, depth)
+		return r.list(n)
 	case yaml.MappingNode:
-		v, err = r.mapping(n, depth)
-	default:
-		v, err = r.scalar(n)
+		return r.mapping(n)
 	}
-	if err != nil {
-		return nil, err
-	}
-	if n.Anchor != "" {
-		r.done[n] = v
-	}
-	return v, nil
+	return r.scalar(n)
 }
 
-// alias is the value that the anchor stands for, shared.
-func (r *reader) alias(n *yaml.Node) (*Value, error) {
-	v, known := r.done[n.Alias]
-	if !known || v == nil {
-		return nil, r.fail(r.at(n), "", "the alias *%s stands for something that it is itself part of", n.Value)
-	}
-	return v, nil
+// in builds the Value of a node that is one step further.
+func (r *reader) in(s step, n *yaml.Node) (*Value, error) {
+	r.path = append(r.path, s)
+	v, err := r.value(n)
+	r.path = r.path[:len(r.path)-1]
+	return v, err
 }
 
-// weigh counts the values that a collection stands for, so that aliases of aliases cannot add up to more than memory.
-func (r *reader) weigh(v *Value) error {
-	size := 1
+// weigh counts the values that a collection stands for, so that aliases of aliases cannot add up to more than memory,
+// or than a stack.
+func (r *reader) weigh(v *Value) (*Value, error) {
+	total := weight{count: 1}
 	add := func(inner *Value) {
-		size += max(1, r.sizes[inner])
+		w := r.sizes[inner]
+		total.count += max(1, w.count)
+		total.depth = max(total.depth, w.depth)
 	}
 	for _, item := range v.Items {
 		add(item)
@@ -242,86 +200,113 @@ func (r *reader) weigh(v *Value) error {
 		add(p.Key)
 		add(p.Value)
 	}
-	if size > maxNodes {
-		return r.fail(v.Origin, "", "the aliases in it stand for more than %d values", maxNodes)
+	total.depth++
+	switch {
+	case total.count > maxNodes:
+		return nil, r.fail(v.Origin, "", "the aliases in it stand for more than %d values", maxNodes)
+	case total.depth > maxDepth:
+		return nil, r.fail(v.Origin, "", "the document has more than %d lists and mappings in each other", maxDepth)
 	}
-	r.sizes[v] = size
-	return nil
+	r.sizes[v] = total
+	return v, nil
 }
 
-func (r *reader) list(n *yaml.Node, depth int) (*Value, error) {
-	if n.Tag != "" && n.Tag != "!!seq" && n.Tag != "!" {
+func (r *reader) list(n *yaml.Node) (*Value, error) {
+	pairs := n.Tag == "!!omap" || n.Tag == "!!pairs"
+	if !pairs && !tagged(n, "!!seq") {
 		return nil, r.badTag(n)
 	}
 	v := &Value{Kind: List, Origin: r.at(n), Items: make([]*Value, 0, len(n.Content))}
-	for _, c := range n.Content {
-		item, err := r.value(c, depth+1)
+	for i, c := range n.Content {
+		item, err := r.in(step{index: i}, c)
+		if err == nil && pairs {
+			item, err = r.pair(item)
+		}
 		if err != nil {
 			return nil, err
 		}
 		v.Items = append(v.Items, item)
 	}
-	return v, r.weigh(v)
+	return r.weigh(v)
 }
 
+// pair is an item of !!omap or !!pairs, a mapping of one key, as a list of two.
+func (r *reader) pair(v *Value) (*Value, error) {
+	if v.Kind != Map || len(v.Pairs) != 1 {
+		return nil, r.fail(v.Origin, "", "each item of !!omap and !!pairs is a mapping with one key")
+	}
+	return r.weigh(&Value{Kind: List, Origin: v.Origin, Items: []*Value{v.Pairs[0].Key, v.Pairs[0].Value}})
+}
+
+// tagged says whether a collection has the tag that it would have anyway, or none.
+func tagged(n *yaml.Node, tag string) bool { return n.Tag == "" || n.Tag == "!" || n.Tag == tag }
+
 func (r *reader) badTag(n *yaml.Node) error {
-	return r.fail(r.at(n), "", "the tag %s is not known here", n.Tag)
+	return r.fail(r.at(n), "put quotes around a text that begins with !", "the tag %s is not known here", n.Tag)
 }
 
 // mapping builds a Map. Of a key that is there twice the last counts; what is merged in by << counts where there is no
-// key of its own.
-func (r *reader) mapping(n *yaml.Node, depth int) (*Value, error) {
-	if n.Tag != "" && n.Tag != "!!map" && n.Tag != "!" {
+// key of its own. A !!set is a mapping to nulls.
+func (r *reader) mapping(n *yaml.Node) (*Value, error) {
+	if n.Tag != "!!set" && !tagged(n, "!!map") {
 		return nil, r.badTag(n)
 	}
-	m := &mappingBuilder{index: map[string]int{}}
+	m := &mappingBuilder{index: make(map[string]int, len(n.Content)/2)}
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		if isMerge(n.Content[i]) {
-			if err := r.mergeInto(m, n.Content[i+1], depth); err != nil {
+			if err := r.merge(m, n.Content[i+1]); err != nil {
 				return nil, err
 			}
 		}
 	}
-
-	seen := map[string]*Value{}
+	seen := make(map[string]*Value, len(n.Content)/2)
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		if isMerge(n.Content[i]) {
 			continue
 		}
-		key, err := r.key(n.Content[i], depth)
+		key, err := r.key(n.Content[i])
 		if err != nil {
 			return nil, err
 		}
-		value, err := r.value(n.Content[i+1], depth+1)
+		value, err := r.in(step{key: key}, n.Content[i+1])
 		if err != nil {
 			return nil, err
+		}
+		if n.Tag == "!!set" {
+			value = &Value{Text: "None", Origin: key.Origin}
 		}
 		id := keyID(key)
-		if first := seen[id]; first != nil {
-			r.warnings = append(r.warnings, Problem{Origin: key.Origin, Path: key.Text, Level: Warning,
-				Message: fmt.Sprintf("the key %q is there already, in line %d; this one counts", key.Text, first.Origin.Line)})
-		}
+		r.warnTwice(key, seen[id])
 		seen[id] = key
-		m.set(key, value)
+		m.set(id, Pair{key, value})
 	}
-	v := &Value{Kind: Map, Origin: r.at(n), Pairs: m.pairs}
-	return v, r.weigh(v)
+	return r.weigh(&Value{Kind: Map, Origin: r.at(n), Pairs: m.pairs})
+}
+
+// warnTwice tells of a key that is there a second time.
+func (r *reader) warnTwice(key, first *Value) {
+	if first == nil {
+		return
+	}
+	r.path = append(r.path, step{key: key})
+	r.warnings = append(r.warnings, Problem{Origin: key.Origin, Path: r.where(), Level: Warning,
+		Message: fmt.Sprintf("the key %q is there twice; this one counts, and the one in line %d does not", key.Text, first.Origin.Line)})
+	r.path = r.path[:len(r.path)-1]
 }
 
 // mappingBuilder keeps each key once.
 type mappingBuilder struct {
 	pairs []Pair
-	index map[string]int
+	index map[string]int // of keyID
 }
 
-func (m *mappingBuilder) set(key, value *Value) {
-	id := keyID(key)
+func (m *mappingBuilder) set(id string, p Pair) {
 	if at, ok := m.index[id]; ok {
-		m.pairs[at].Value = value
+		m.pairs[at].Value = p.Value
 		return
 	}
 	m.index[id] = len(m.pairs)
-	m.pairs = append(m.pairs, Pair{key, value})
+	m.pairs = append(m.pairs, p)
 }
 
 // keyID tells keys apart as Python's dict does: True is 1, and 1.0 as well.
@@ -340,12 +325,12 @@ func keyID(key *Value) string {
 }
 
 func isMerge(key *yaml.Node) bool {
-	return key.Kind == yaml.ScalarNode && key.Value == "<<" && (isPlain(key) || key.Tag == "!!merge" && key.Style&yaml.TaggedStyle != 0)
+	return key.Kind == yaml.ScalarNode && (key.Value == "<<" && isPlain(key) || key.Tag == "!!merge" && key.Style&yaml.TaggedStyle != 0)
 }
 
-// mergeInto adds what << names: a mapping, or a list of such, of which the first counts most.
-func (r *reader) mergeInto(m *mappingBuilder, n *yaml.Node, depth int) error {
-	v, err := r.value(n, depth+1)
+// merge adds what << names: a mapping, or a list of such, of which the first counts most.
+func (r *reader) merge(m *mappingBuilder, n *yaml.Node) error {
+	v, err := r.value(n)
 	if err != nil {
 		return err
 	}
@@ -353,29 +338,32 @@ func (r *reader) mergeInto(m *mappingBuilder, n *yaml.Node, depth int) error {
 	if v.Kind == List {
 		sources = v.Items
 	}
-	for i := len(sources) - 1; i >= 0; i-- {
-		if sources[i].Kind != Map {
-			return r.fail(r.at(n), "", "<< takes a mapping or a list of mappings, not %s", sources[i].Kind)
+	for _, source := range slices.Backward(sources) {
+		if source.Kind != Map {
+			return r.fail(r.at(n), "", "<< takes a mapping or a list of mappings, not %s", source.Kind)
 		}
-		for _, p := range sources[i].Pairs {
-			m.set(p.Key, p.Value)
+		if r.merged += len(source.Pairs); r.merged > maxNodes {
+			return r.fail(r.at(n), "", "<< brings more than %d keys in all", maxNodes)
+		}
+		for _, p := range source.Pairs {
+			m.set(keyID(p.Key), p)
 		}
 	}
 	return nil
 }
 
-func (r *reader) key(n *yaml.Node, depth int) (*Value, error) {
-	if n.Kind == yaml.ScalarNode && n.Value == "=" {
+func (r *reader) key(n *yaml.Node) (*Value, error) {
+	if n.Kind == yaml.ScalarNode && n.Value == "=" && isPlain(n) {
 		return &Value{Kind: String, Text: "=", Plain: "=", Origin: r.at(n)}, nil
 	}
-	key, err := r.value(n, depth+1)
+	key, err := r.value(n)
 	if err != nil {
 		return nil, err
 	}
 	if key.Kind == Map || key.Kind == List {
 		hint := ""
 		if key.Kind == Map {
-			hint = "for a template, the first line is `## template: jinja`; otherwise put quotes around {{ … }}"
+			hint = hintTemplate
 		}
 		return nil, r.fail(key.Origin, hint, "%s cannot be a key", key.Kind)
 	}

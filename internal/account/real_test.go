@@ -95,15 +95,13 @@ func realChanges() (all []machine.Change) {
 	all = append(all, tools.addGroup("lab", false), tools.addGroup("lab", false), tools.addGroup("daemons", true), tools.join("lab", "ada"),
 		tools.join("lab", "bob"), tools.join("lab", "ada"), tools.join("nosuch", "ada"), tools.join("lab", "nosuch"))
 	hash := func(user, text string) Login { return Login{user, instance.Hide(text), true} }
-	for _, c := range []machine.Change{
+	all = append(all,
 		tools.setPasswords([]Login{hash("ada", "$6$abc$def"), hash("bob", "!locked")}, true),
 		tools.setPasswords([]Login{hash("nosuch", "x")}, true),
 		tools.setExpired("ada"), tools.setExpired("nosuch"),
 		tools.setPasswords([]Login{hash("ada", "$6$abc$ghi")}, true),
 		tools.setPasswords([]Login{{"bob", instance.Hide("s:e cret"), false}, {"given", instance.Hide("ü"), false}}, false),
-	} {
-		all = append(all, c)
-	}
+	)
 	lock := func(argv []string, user string, to lockState) {
 		all = append(all, machine.Change{Argv: argv, Means: means(func(t *tables, _ time.Time) { t.setLock(user, to) })})
 	}

@@ -73,7 +73,7 @@ func (f *Facts) DMI(name string) string {
 
 func (f *Facts) hostDMI(name string) string {
 	value := f.line("/sys/class/dmi/id/" + name)
-	if strings.Trim(value, "\xff") == "" {
+	if strings.Count(value, "\xff") == len(value) {
 		return ""
 	}
 	return strings.ToValidUTF8(value, ".")

@@ -96,9 +96,12 @@ func (e *Engine) sourceEnv(stage source.Stage) *source.Env {
 
 // recall is the instance that this machine was last; nil where there was none, or where it was another machine.
 func (e *Engine) recall() *instance.Instance {
-	var last kept
 	text, err := e.state.Files.Read(path.Join(OwnState, "instance.json"))
-	if err != nil || json.Unmarshal([]byte(text), &last) != nil || last.Instance == nil {
+	if err != nil {
+		return nil
+	}
+	last, err := readKept(text)
+	if err != nil || last.Instance == nil {
 		return nil
 	}
 	if !sameUUID(last.UUID, e.machine.Facts.DMI("product_uuid")) {
@@ -106,6 +109,17 @@ func (e *Engine) recall() *instance.Instance {
 		return nil
 	}
 	return last.Instance
+}
+
+// readKept reads what keep wrote. Whole numbers that the cloud gave stay whole: templates print them.
+func readKept(text string) (last kept, err error) {
+	d := json.NewDecoder(strings.NewReader(text))
+	d.UseNumber()
+	if err = d.Decode(&last); err == nil && last.Instance != nil {
+		numbered(last.Instance.Metadata)
+		numbered(last.Instance.Tree)
+	}
+	return last, err
 }
 
 // sameUUID compares two product uuids. Firmware may write the first three fields the other way round.

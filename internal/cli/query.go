@@ -216,13 +216,18 @@ func (p *program) queryTemplate(data map[string]any, format string) error {
 	} else if err != nil {
 		return fmt.Errorf("Ignoring jinja template for %w", err)
 	}
-	if len(result.Missing) > 0 {
-		fmt.Fprintf(p.stderr, "WARNING: Could not render jinja template variables in file 'query command line': '%s'\n", strings.Join(result.Missing, "', '"))
-	}
+	p.warnMissing("query command line", result.Missing)
 	if result.Text == "" {
 		p.status = 1
 		return nil
 	}
 	fmt.Fprintln(p.stdout, result.Text)
 	return nil
+}
+
+// warnMissing says which names of a template nobody knows.
+func (p *program) warnMissing(name string, missing []string) {
+	if len(missing) > 0 {
+		fmt.Fprintf(p.stderr, "WARNING: Could not render jinja template variables in file '%s': '%s'\n", name, strings.Join(missing, "', '"))
+	}
 }

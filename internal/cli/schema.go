@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path"
 	"strings"
@@ -19,137 +18,116 @@ import (
 
 // schemaFlags are the arguments of schema.
 type schemaFlags struct {
-	file, kind                    string
-	system, annotate, print, docs bool
+	file, kind, instance    string
+	system, annotate, print bool
 }
 
 func (p *program) schemaCommand() *cobra.Command {
 	var f schemaFlags
 	c := &cobra.Command{Use: "schema", Short: "Check user-data, or print the JSON schema of cloud-config", Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
+			if err := oneOf(c, "-t/--schema-type", f.kind, "cloud-config", "network-config"); err != nil {
+				return err
+			}
 			switch {
 			case f.print:
 				return p.printSchema()
-			case f.kind != "cloud-config" && f.kind != "network-config":
-				return usageError{c, fmt.Errorf("argument -t/--schema-type: invalid choice: '%s' (choose from 'cloud-config', 'network-config')", f.kind)}
 			case f.system == (f.file != ""):
-				return usageError{c, errors.New("Expected one of --config-file, --system or --docs arguments")}
+				return errors.New("Expected one of --config-file or --system arguments")
+			case f.system && c.Flags().Changed("schema-type"):
+				fmt.Fprintln(p.stdout, "WARNING: The --schema-type parameter is inapplicable when --system is present")
 			case f.kind == "network-config":
 				return errors.New("checking a network-config is not built yet")
 			}
 			return p.schema(c, f)
 		}}
+	p.rootFlag(c)
 	c.Flags().StringVarP(&f.file, "config-file", "c", "", "the file to check; - is the standard input")
-	c.Flags().StringVarP(&f.kind, "schema-type", "t", "cloud-config", "cloud-config or network-config")
+	c.Flags().StringVarP(&f.kind, "schema-type", "t", "cloud-config", "what the file is: cloud-config or network-config")
+	c.Flags().StringVarP(&f.instance, "instance-data", "i", "", "the file with the values for a template, in place of instance-data.json")
 	c.Flags().BoolVar(&f.system, "system", false, "check what this machine was given")
 	c.Flags().BoolVar(&f.annotate, "annotate", false, "show the problems in the text")
 	c.Flags().BoolVar(&f.print, "print", false, "print the JSON schema")
 	return c
 }
 
+// schema checks one file, or all that the machine was given.
 func (p *program) schema(c *cobra.Command, f schemaFlags) error {
-	m, err := machine.Live()
+	m, err := p.machine()
 	if err != nil {
 		return err
 	}
+	k := &checker{program: p, ctx: c.Context(), machine: m, annotate: f.annotate, instance: f.instance}
+	documents := []document{{kind: "user-data", shown: f.file, input: given(m, f.file, "")}}
 	if f.system {
-		if err := needRoot("schema --system reads what only root may see and"); err != nil {
+		if p.isLive() && os.Geteuid() != 0 {
+			return errors.New("Unable to read system userdata or vendordata as non-root user. Try using sudo.")
+		}
+		documents = systemDocuments(m)
+	}
+	if len(documents) > 1 {
+		k.indent = "  "
+		fmt.Fprintf(p.stdout, "Found cloud-config data types: %s\n", strings.Join(kindsOf(documents), ", "))
+	}
+	var wrong []document
+	for i, d := range documents {
+		if len(documents) > 1 {
+			fmt.Fprintf(p.stdout, "\n%d. %s at %s:\n", i+1, d.kind, d.input.name)
+		}
+		ok, err := k.check(d)
+		if err != nil {
 			return err
 		}
-		f.file = path.Join(engine.Paths(m).Cloud, "instance/user-data.txt")
-	}
-	text, err := readInput(f.file)
-	if err != nil {
-		return fmt.Errorf("read the file to check: %w", err)
-	}
-	name := f.file
-	if f.system {
-		name = "user-data"
-	}
-	problems, none := engine.Check(c.Context(), m, "user-data", text)
-	if f.annotate {
-		p.annotate(string(text), problems)
-	}
-	return p.showCheck(name, problems, none, f.annotate)
-}
-
-func readInput(name string) ([]byte, error) {
-	if name == "-" {
-		return io.ReadAll(os.Stdin)
-	}
-	return os.ReadFile(name)
-}
-
-// showCheck prints what tools look for: one line on the standard output, the errors on the other.
-func (p *program) showCheck(name string, problems []conf.Problem, none, annotated bool) error {
-	var errs, deprecated []string
-	for _, problem := range problems {
-		line := checkLine(problem)
-		if problem.Level == conf.Deprecated {
-			deprecated = append(deprecated, line)
-		} else {
-			errs = append(errs, line)
+		if !ok {
+			wrong = append(wrong, d)
 		}
 	}
-	if deprecated != nil && !annotated {
-		fmt.Fprintf(p.stdout, "Cloud config schema deprecations: %s\n", strings.Join(deprecated, ", "))
-	}
-	switch {
-	case errs != nil:
-		fmt.Fprintf(p.stdout, "Invalid user-data %s\n", name)
+	if wrong != nil {
 		p.status = 1
-		if !annotated {
-			fmt.Fprintf(p.stderr, "Error: Cloud config schema errors: %s\n\n", strings.Join(errs, ", "))
-		}
-		fmt.Fprintln(p.stderr, "Error: Invalid schema: user-data")
-	case none:
-		fmt.Fprintf(p.stdout, "Skipping user-data validation. There is no cloud-config in %s.\n", name)
-	default:
-		fmt.Fprintf(p.stdout, "Valid schema %s\n", name)
+		fmt.Fprintf(p.stderr, "Error: Invalid schema: %s\n\n", strings.Join(kindsOf(wrong), ", "))
 	}
 	return nil
 }
 
-func checkLine(problem conf.Problem) string {
-	text := problem.Message
-	if problem.Hint != "" {
-		text += " (" + problem.Hint + ")"
-	}
-	if problem.Path != "" {
-		text = problem.Path + ": " + text
-	}
-	if problem.Origin.Line > 0 {
-		text = fmt.Sprintf("line %d column %d: %s", problem.Origin.Line, problem.Origin.Col, text)
-	}
-	return text
+// A document is one of those that a machine is given.
+type document struct {
+	kind  string // "user-data", "vendor-data", "vendor2-data" or "network-config"
+	shown string // what it is called where it is valid
+	input input
 }
 
-// annotate prints the text with a mark at each line that has a problem, and the problems below it.
-func (p *program) annotate(text string, problems []conf.Problem) {
-	marks, footer := map[int][]string{}, map[string][]string{}
-	count := map[string]int{}
-	for _, problem := range problems {
-		kind, title := "E", "Errors"
-		if problem.Level == conf.Deprecated {
-			kind, title = "D", "Deprecations"
-		}
-		count[kind]++
-		mark := fmt.Sprintf("%s%d", kind, count[kind])
-		marks[problem.Origin.Line] = append(marks[problem.Origin.Line], mark)
-		footer[title] = append(footer[title], fmt.Sprintf("# %s: %s", mark, checkLine(problem)))
+func kindsOf(all []document) (kinds []string) {
+	for _, d := range all {
+		kinds = append(kinds, d.kind)
 	}
-	for i, line := range strings.Split(strings.TrimSuffix(text, "\n"), "\n") {
-		if marks[i+1] != nil {
-			line += "\t\t# " + strings.Join(marks[i+1], ",")
-		}
-		fmt.Fprintln(p.stdout, line)
+	return kinds
+}
+
+// systemDocuments are the files that the last boot left of what the machine was given: of each what came of it, or else
+// what it was.
+func systemDocuments(m machine.Machine) (all []document) {
+	folder := path.Join(engine.Paths(m).Cloud, "instance")
+	if link, err := m.Files.Look(folder); err == nil && path.IsAbs(link.Data) {
+		folder = link.Data
 	}
-	for _, title := range []string{"Errors", "Deprecations"} {
-		if footer[title] != nil {
-			fmt.Fprintf(p.stdout, "\n# %s: -------------\n%s\n", title, strings.Join(footer[title], "\n"))
+	for _, d := range []struct{ kind, merged, raw string }{
+		{"user-data", "cloud-config.txt", "user-data.txt"},
+		{"vendor-data", "vendor-cloud-config.txt", "vendor-data.txt"},
+		{"vendor2-data", "vendor2-cloud-config.txt", "vendor-data2.txt"},
+		{"network-config", "network-config.json", ""},
+	} {
+		in := given(m, "", path.Join(folder, d.merged))
+		text, err := in.read()
+		if raw := given(m, "", path.Join(folder, d.raw)); err == nil && text == "" && d.raw != "" {
+			if text, err := raw.read(); err == nil && text != "" {
+				in = raw
+			}
+		}
+		if err == nil || d.kind == "user-data" {
+			all = append(all, document{d.kind, d.kind, in})
 		}
 	}
-	fmt.Fprintln(p.stdout)
+	return all
 }
 
 // printSchema prints the JSON schema that the declarations of the modules make.

@@ -62,6 +62,9 @@ func kindOf(text string) string {
 	return ""
 }
 
+// Kind is the type that a text says it is of by how it begins, such as "text/cloud-config"; empty where it says nothing.
+func Kind(text string) string { return kindOf(text) }
+
 // settle is the type of a part: what was declared, or what the text says where the declaration means nothing. Things that
 // are no scripts are often declared as such.
 func settle(declared, text string) string {

@@ -1,0 +1,1 @@
+gzip -n < /seed/archive.txt > /var/lib/cloud/seed/nocloud/user-data

@@ -1,0 +1,2 @@
+useradd --create-home --shell /bin/sh olduser
+useradd --create-home --shell /bin/sh oldlocked

@@ -3,8 +3,6 @@ package cli
 import (
 	"fmt"
 	"path"
-	"slices"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -17,11 +15,13 @@ func (p *program) askCommands() []*cobra.Command {
 }
 
 func (p *program) featuresCommand() *cobra.Command {
-	return &cobra.Command{Use: "features", Short: "List what this version can do", Args: noArgs,
+	c := &cobra.Command{Use: "features", Short: "List what this version can do", Args: noArgs,
 		RunE: func(*cobra.Command, []string) error {
 			fmt.Fprintln(p.stdout, "NETWORK_CONFIG_V1\nNETWORK_CONFIG_V2")
 			return nil
 		}}
+	p.rootFlag(c)
+	return c
 }
 
 // rootFlag lets a command look at a system that is not the running one.
@@ -41,12 +41,4 @@ func machineAt(dir string) (machine.Machine, error) {
 		return machine.Live()
 	}
 	return machine.Tree(dir)
-}
-
-// oneOf refuses a word that is none of those that a flag takes.
-func oneOf(c *cobra.Command, flag, word string, words ...string) error {
-	if slices.Contains(words, word) {
-		return nil
-	}
-	return usageError{c, fmt.Errorf("argument %s: invalid choice: '%s' (choose from '%s')", flag, word, strings.Join(words, "', '"))}
 }

@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/signal"
 	"path"
-	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -55,14 +54,6 @@ func Main(args []string) int {
 	return p.status
 }
 
-// A usageError is a mistake on the command line: the status is 2, and the usage is shown, as argparse does.
-type usageError struct {
-	command *cobra.Command
-	err     error
-}
-
-func (e usageError) Error() string { return e.err.Error() }
-
 // report shows an error and chooses the exit status.
 func (p *program) report(err error) {
 	var usage usageError
@@ -77,8 +68,6 @@ func (p *program) report(err error) {
 		p.status = max(p.status, 1)
 	}
 }
-
-func usageLine(c *cobra.Command) string { return "usage: " + c.UseLine() + "\n" }
 
 // errSignal is the cause of a context that a signal ended.
 var errSignal = errors.New("told to stop")
@@ -120,14 +109,14 @@ func (p *program) root() *cobra.Command {
 				return nil
 			}
 			if len(args) > 0 {
-				return usageError{c, fmt.Errorf("there is no command %q%s", args[0], didYouMean(c, args[0]))}
+				return noCommand(c, args[0])
 			}
 			return usageError{c, errors.New("a command is needed; --help lists them")}
 		},
 	}
 	c.SetOut(p.stdout)
 	c.SetErr(p.stderr)
-	c.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return usageError{c, err} })
+	c.SetFlagErrorFunc(flagError)
 	c.CompletionOptions.HiddenDefaultCmd = true
 	c.Flags().BoolVarP(&version, "version", "v", false, "print the version")
 	c.TraverseChildren = true // --file and --force stand before the command, as they did in old versions
@@ -138,27 +127,13 @@ func (p *program) root() *cobra.Command {
 	c.AddCommand(p.planCommands()...)
 	c.AddCommand(p.askCommands()...)
 	c.AddCommand(p.helpCommands()...)
+	c.SetHelpCommand(p.helpCommand())
 	return c
 }
 
 // fileFlag lets a command take configuration files.
 func (p *program) fileFlag(c *cobra.Command) {
 	c.Flags().StringArrayVarP(&p.files, "file", "f", nil, "read this configuration as well, above all others")
-}
-
-func didYouMean(c *cobra.Command, word string) string {
-	if near := c.SuggestionsFor(word); len(near) > 0 {
-		return "; did you mean " + strings.Join(near, " or ") + "?"
-	}
-	return ""
-}
-
-// noArgs refuses arguments.
-func noArgs(c *cobra.Command, args []string) error {
-	if len(args) > 0 {
-		return usageError{c, fmt.Errorf("unrecognized arguments: %s", strings.Join(args, " "))}
-	}
-	return nil
 }
 
 // needRoot refuses to work for others than root.

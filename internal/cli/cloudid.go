@@ -35,7 +35,7 @@ func (p *program) cloudID() *cobra.Command {
 			}
 			return nil
 		}}
-	c.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return usageError{c, err} })
+	c.SetFlagErrorFunc(flagError)
 	p.rootFlag(c)
 	c.Flags().BoolVarP(&asJSON, "json", "j", false, "all v1 keys as JSON")
 	c.Flags().BoolVarP(&long, "long", "l", false, "the region as well")

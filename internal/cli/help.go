@@ -4,40 +4,43 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"openguest/internal/conf"
 	"openguest/internal/engine"
-	"openguest/internal/machine"
 	"openguest/internal/module"
 )
 
-// helpCommands explain: what became of a key, what a key means, all of them.
+// helpCommands explain: what became of a key, what all keys mean.
 func (p *program) helpCommands() []*cobra.Command {
-	return []*cobra.Command{p.whyCommand(), p.docsCommand(), p.helpCommand()}
+	return []*cobra.Command{p.whyCommand(), p.docsCommand()}
 }
 
 func (p *program) whyCommand() *cobra.Command {
-	return &cobra.Command{Use: "why [KEY]", Short: "Say what became of each thing that the last boot was asked for",
-		Args: cobra.MaximumNArgs(1),
+	c := &cobra.Command{Use: "why [KEY or MODULE]", Short: "Say what became of each thing that the last boot was asked for",
+		Args: atMostOne,
 		RunE: func(_ *cobra.Command, args []string) error {
-			if err := needRoot("why reads what only root may see and"); err != nil {
-				return err
+			if p.isLive() && os.Geteuid() != 0 {
+				return errors.New("why shows what only root may see and must be run as root")
 			}
-			m, err := machine.Live()
+			m, err := p.machine()
 			if err != nil {
 				return err
 			}
 			return p.why(engine.ReadVerdicts(m), strings.Join(args, ""))
 		}}
+	p.rootFlag(c)
+	return c
 }
 
-func (p *program) why(verdicts []module.Verdict, key string) error {
+func (p *program) why(verdicts []module.Verdict, name string) error {
 	shown := 0
 	for _, v := range verdicts {
-		if key == "" || strings.HasPrefix(v.Key, key) || v.Module == module.ID(key) {
+		if name == "" || isAbout(v, name) {
 			fmt.Fprintln(p.stdout, verdictLine(v))
 			shown++
 		}
@@ -46,9 +49,15 @@ func (p *program) why(verdicts []module.Verdict, key string) error {
 	case len(verdicts) == 0:
 		return errors.New("there are no verdicts: no boot has been configured yet; `openguest plan` shows what would be done")
 	case shown == 0:
-		return fmt.Errorf("the last boot was not asked for %q; `openguest why` lists what it was asked for", key)
+		return fmt.Errorf("the last boot was not asked for %q; `openguest why` lists what it was asked for", name)
 	}
 	return nil
+}
+
+// isAbout says whether a verdict is about a key, about something in it, or by a module.
+func isAbout(v module.Verdict, name string) bool {
+	rest, ok := strings.CutPrefix(dotted(v.Key), dotted(name))
+	return ok && (rest == "" || rest[0] == '.') || v.Module != "" && v.Module == module.ID(name)
 }
 
 func (p *program) docsCommand() *cobra.Command {
@@ -96,25 +105,36 @@ func (p *program) helpCommand() *cobra.Command {
 }
 
 // explain prints what is known of a key, or of a module.
-func (p *program) explain(key string) error {
-	found := false
+func (p *program) explain(name string) error {
 	for _, m := range module.All() {
-		if m.Name == module.ID(key) {
-			fmt.Fprintf(p.stdout, "%s: %s\n", m.Name, m.Doc)
-			conf.WriteReference(p.stdout, m.Struct())
-			found = true
-		} else if conf.Find(p.stdout, m.Struct(), key) {
-			fmt.Fprintf(p.stdout, "module %s: %s\n", m.Name, m.Doc)
-			found = true
+		var keys strings.Builder
+		switch {
+		case m.Name == module.ID(name):
+			conf.WriteReference(&keys, m.Struct())
+		case conf.Find(&keys, m.Struct(), name):
+		case slices.Contains(m.Keys(), name): // an old spelling, or a key of a module that is not built yet
+			conf.WriteReference(&keys, m.Struct())
+		default:
+			continue
 		}
-	}
-	if found {
+		p.explainModule(m, keys.String())
 		return nil
 	}
-	if near := conf.Nearest(key, allKeys()); near != "" {
-		return fmt.Errorf("there is no key %q; did you mean %q?", key, near)
+	if near := conf.Nearest(name, allKeys()); near != "" {
+		return fmt.Errorf("there is no key %q; did you mean %q?", name, near)
 	}
-	return fmt.Errorf("there is no key %q; `openguest docs` lists them all", key)
+	return fmt.Errorf("there is no key %q; `openguest docs` lists them all", name)
+}
+
+// explainModule prints what a module does, some of its keys, and how they are written.
+func (p *program) explainModule(m *module.Module, keys string) {
+	fmt.Fprintf(p.stdout, "%s: %s\nStage: %s. Runs: %s.%s\n", m.Name, m.Doc, m.Stage, m.Every, gateText(m))
+	if keys != "" {
+		fmt.Fprintf(p.stdout, "\n%s", keys)
+	}
+	for _, example := range m.Examples {
+		fmt.Fprintf(p.stdout, "\n#cloud-config\n%s", example)
+	}
 }
 
 func allKeys() (names []string) {

@@ -15,7 +15,6 @@ import (
 type progress struct {
 	out      io.Writer
 	terminal bool
-	order    []module.Outcome
 }
 
 func (p *program) progress() *progress {
@@ -53,8 +52,8 @@ func result(step engine.Step) string {
 
 func firstLine(text string) string {
 	line, _, more := strings.Cut(text, "\n")
-	if len(line) > 120 {
-		line = line[:117] + "..."
+	if letters := []rune(line); len(letters) > 120 {
+		line = string(letters[:117]) + "..."
 	} else if more {
 		line += " ..."
 	}

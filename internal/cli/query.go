@@ -61,14 +61,6 @@ func (p *program) queryCommand() *cobra.Command {
 	return c
 }
 
-// atMostOne refuses a second argument.
-func atMostOne(c *cobra.Command, args []string) error {
-	if len(args) > 1 {
-		return noArgs(c, args[1:])
-	}
-	return nil
-}
-
 // known collects what may be asked for. Others than root see what is not sensitive.
 func (p *program) known(m machine.Machine, q queryFlags) (map[string]any, error) {
 	paths := engine.Paths(m)

@@ -21,14 +21,17 @@ import (
 	"openguest/internal/pack"
 )
 
-// A packaging is one call of the command package.
-type packaging struct {
-	kind, arch, out, program string
+// Packaging says which package of the guest is to be written.
+type Packaging struct {
+	Kind    string // "deb" or "rpm"
+	Arch    string // "amd64" or "arm64"
+	Out     string // the folder that it is written to
+	Program string // the guest's program; empty: the sources in the working folder are built
 }
 
 // packageCommand writes packages of the guest.
 func packageCommand() *cobra.Command {
-	p := packaging{arch: "amd64", out: "."}
+	p := Packaging{Arch: "amd64", Out: "."}
 	c := &cobra.Command{
 		Use: "package deb|rpm", Short: "Write a package of the guest",
 		Long: "Write a package of the guest: the program, units for systemd, scripts for OpenRC and sysvinit, manual pages\n" +
@@ -38,43 +41,43 @@ func packageCommand() *cobra.Command {
 		Args:      cobra.MatchAll(cobra.ExactArgs(1), cobra.OnlyValidArgs),
 		ValidArgs: []string{"deb", "rpm"},
 		RunE: func(c *cobra.Command, args []string) error {
-			p.kind = args[0]
-			name, err := p.run(c.Context())
+			p.Kind = args[0]
+			name, err := p.Write(c.Context())
 			if err == nil {
 				fmt.Fprintln(c.OutOrStdout(), name)
 			}
 			return err
 		},
 	}
-	c.Flags().StringVar(&p.out, "out", p.out, "the folder that the package is written to")
-	c.Flags().StringVar(&p.arch, "arch", p.arch, "amd64 or arm64")
-	c.Flags().StringVar(&p.program, "program", "", "the guest's program; without it the sources in this folder are built")
+	c.Flags().StringVar(&p.Out, "out", p.Out, "the folder that the package is written to")
+	c.Flags().StringVar(&p.Arch, "arch", p.Arch, "amd64 or arm64")
+	c.Flags().StringVar(&p.Program, "program", "", "the guest's program; without it the sources in this folder are built")
 	return c
 }
 
-// run writes the package and returns its name.
-func (p *packaging) run(ctx context.Context) (string, error) {
-	if p.arch != "amd64" && p.arch != "arm64" {
-		return "", fmt.Errorf("--arch is amd64 or arm64, not %q", p.arch)
+// Write writes the package and returns the name of its file.
+func (p *Packaging) Write(ctx context.Context) (string, error) {
+	if p.Arch != "amd64" && p.Arch != "arm64" {
+		return "", fmt.Errorf("--arch is amd64 or arm64, not %q", p.Arch)
 	}
 	guest, err := p.guest(ctx)
 	if err != nil {
 		return "", err
 	}
 	describe, write, name := guest.Deb, (*pack.Package).WriteDeb, (*pack.Package).DebName
-	if p.kind == "rpm" {
+	if p.Kind == "rpm" {
 		describe, write, name = guest.RPM, (*pack.Package).WriteRPM, (*pack.Package).RPMName
 	}
 	content, err := describe()
 	if err != nil {
 		return "", err
 	}
-	file := filepath.Join(p.out, name(content))
+	file := filepath.Join(p.Out, name(content))
 	return file, writeWhole(file, func(w io.Writer) error { return write(content, w) })
 }
 
 // guest gathers what the package is made from.
-func (p *packaging) guest(ctx context.Context) (*pack.Guest, error) {
+func (p *Packaging) guest(ctx context.Context) (*pack.Guest, error) {
 	program, err := p.binary(ctx)
 	if err != nil {
 		return nil, err
@@ -83,7 +86,7 @@ func (p *packaging) guest(ctx context.Context) (*pack.Guest, error) {
 	if err != nil {
 		return nil, err
 	}
-	g := &pack.Guest{Program: program, Arch: p.arch, Version: cli.Version, Stands: cli.Compatible, Built: built, Files: dist.Package,
+	g := &pack.Guest{Program: program, Arch: p.Arch, Version: cli.Version, Stands: cli.Compatible, Built: built, Files: dist.Package,
 		Manuals: map[string][]byte{}, Completions: map[string][]byte{}}
 	for _, name := range []string{"openguest", "cloud-init", "cloud-id"} {
 		g.Manuals[name] = pack.ManPage(cli.Commands(name), cli.Version, built)
@@ -100,8 +103,8 @@ func (p *packaging) guest(ctx context.Context) (*pack.Guest, error) {
 }
 
 // binary is the guest's program for the architecture.
-func (p *packaging) binary(ctx context.Context) ([]byte, error) {
-	file := p.program
+func (p *Packaging) binary(ctx context.Context) ([]byte, error) {
+	file := p.Program
 	if file == "" {
 		dir, err := os.MkdirTemp("", "openguest-package-")
 		if err != nil {
@@ -109,7 +112,7 @@ func (p *packaging) binary(ctx context.Context) ([]byte, error) {
 		}
 		defer os.RemoveAll(dir)
 		file = filepath.Join(dir, "openguest")
-		if err := build(ctx, file, p.arch); err != nil {
+		if err := build(ctx, file, p.Arch); err != nil {
 			return nil, err
 		}
 	}
@@ -117,7 +120,7 @@ func (p *packaging) binary(ctx context.Context) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the guest's program: %w", err)
 	}
-	return data, checkProgram(file, data, p.arch)
+	return data, checkProgram(file, data, p.Arch)
 }
 
 // build builds the guest from the sources in this folder.

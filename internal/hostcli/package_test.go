@@ -31,8 +31,8 @@ func TestPackagesAreReproducible(t *testing.T) {
 
 func packed(t *testing.T, kind, arch string) []byte {
 	t.Helper()
-	p := packaging{kind: kind, arch: arch, out: t.TempDir()}
-	name, err := p.run(context.Background())
+	p := Packaging{Kind: kind, Arch: arch, Out: t.TempDir()}
+	name, err := p.Write(context.Background())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,20 +55,20 @@ func TestRefusals(t *testing.T) {
 	}
 	other := map[string]string{"amd64": "arm64", "arm64": "amd64"}[runtime.GOARCH]
 	cases := []struct {
-		p    packaging
+		p    Packaging
 		want string
 	}{
-		{packaging{kind: "deb", arch: "s390x"}, "amd64 or arm64"},
-		{packaging{kind: "deb", arch: "amd64", program: text}, "no program for Linux"},
-		{packaging{kind: "deb", arch: other, program: self}, "--arch"},
-		{packaging{kind: "rpm", arch: "amd64", program: "/nowhere/openguest"}, "no such file"},
+		{Packaging{Kind: "deb", Arch: "s390x"}, "amd64 or arm64"},
+		{Packaging{Kind: "deb", Arch: "amd64", Program: text}, "no program for Linux"},
+		{Packaging{Kind: "deb", Arch: other, Program: self}, "--arch"},
+		{Packaging{Kind: "rpm", Arch: "amd64", Program: "/nowhere/openguest"}, "no such file"},
 	}
 	for _, c := range cases {
-		c.p.out = t.TempDir()
-		if _, err := c.p.run(context.Background()); err == nil || !strings.Contains(err.Error(), c.want) {
+		c.p.Out = t.TempDir()
+		if _, err := c.p.Write(context.Background()); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%+v: %v, want an error with %q", c.p, err, c.want)
 		}
-		if left, _ := os.ReadDir(c.p.out); len(left) > 0 {
+		if left, _ := os.ReadDir(c.p.Out); len(left) > 0 {
 			t.Errorf("%+v: it left %s behind", c.p, left[0].Name())
 		}
 	}

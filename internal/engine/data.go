@@ -1,7 +1,9 @@
 package engine
 
 import (
+	"encoding/base64"
 	"errors"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -11,8 +13,12 @@ import (
 
 // describe writes instance-data.json, its sensitive twin and cloud-id: what templates and queries see.
 func (e *Engine) describe() error {
-	data := e.instanceData()
-	shown := redact(data, sensitivePaths(e.now.Sensitive))
+	sensitive := sensitivePaths(e.now.Sensitive)
+	c := catalogue{sensitive: sensitive, hidden: []any{}, packed: []any{}}
+	data := c.take(e.instanceData(), "")
+	data["sensitive_keys"], data["base64_encoded_keys"] = c.hidden, c.packed
+	shown := redact(data, sensitive)
+	data["features"], data["system_info"] = features(), e.base.Get("system_info").Data()
 	id := e.now.CloudID()
 	return errors.Join(
 		e.put(e.runFile("instance-data-sensitive.json"), 0o600, conf.JSON(data)+"\n"),
@@ -20,6 +26,34 @@ func (e *Engine) describe() error {
 		e.put(e.runFile("cloud-id-"+id), 0o644, id+"\n"),
 		e.dropCloudIDs("cloud-id-"+id),
 		e.link(e.runFile("cloud-id"), e.runFile("cloud-id-"+id)))
+}
+
+// A catalogue lists what is special in plain data, as paths with slashes, sorted.
+type catalogue struct {
+	sensitive []string
+	hidden    []any // what only root may see
+	packed    []any // what stands there as base64, because it is no text
+}
+
+// take copies a mapping, and packs what JSON has no form for.
+func (c *catalogue) take(m map[string]any, at string) map[string]any {
+	out := make(map[string]any, len(m))
+	for _, key := range slices.Sorted(maps.Keys(m)) {
+		name := strings.TrimPrefix(at+"/"+key, "/")
+		if isSensitive(name, key, c.sensitive) {
+			c.hidden = append(c.hidden, name)
+		}
+		switch value := m[key].(type) {
+		case map[string]any:
+			out[key] = c.take(value, name)
+		case []byte:
+			out[key] = base64.StdEncoding.EncodeToString(value)
+			c.packed = append(c.packed, name)
+		default:
+			out[key] = value
+		}
+	}
+	return out
 }
 
 func (e *Engine) runFile(name string) string { return path.Join(e.paths.Run, name) }
@@ -48,26 +82,18 @@ func (e *Engine) describeConfig() error {
 func features() map[string]any {
 	return map[string]any{"ERROR_ON_USER_DATA_FAILURE": true, "ALLOW_EC2_MIRRORS_ON_NON_AWS_INSTANCE_TYPES": false, "EXPIRE_APPLIES_TO_HASHED_USERS": true,
 		"NETPLAN_CONFIG_ROOT_READ_ONLY": true, "NOCLOUD_SEED_URL_APPEND_FORWARD_SLASH": true, "APT_DEB822_SOURCE_LIST_FILE": true,
-		"MANUAL_NETWORK_WAIT": false, "STRIP_INVALID_MTU": false, "DEPRECATION_INFO_BOUNDARY": "21.1"}
+		"MANUAL_NETWORK_WAIT": true, "STRIP_INVALID_MTU": false, "DEPRECATION_INFO_BOUNDARY": "devel"}
 }
 
-// instanceData is all that is known of the instance, secrets too.
+// instanceData is what is known of the instance, secrets too.
 func (e *Engine) instanceData() map[string]any {
-	in := e.now
-	sensitive := sensitivePaths(in.Sensitive)
-	slices.Sort(sensitive)
-	data := map[string]any{
-		"base64_encoded_keys": []any{},
-		"sensitive_keys":      anys(sensitive),
-		"merged_cfg":          e.configData(e.base),
-		"merged_system_cfg":   e.configData(e.base),
-		"sys_info":            e.systemInfo(),
-		"v1":                  e.standard(),
-		"features":            features(),
-		"system_info":         e.base.Get("system_info").Data(),
-		"ds":                  e.sourceData(),
+	return map[string]any{
+		"merged_cfg":        e.configData("DEPRECATED: Use merged_system_cfg. Will be dropped from 24.1"),
+		"merged_system_cfg": e.configData("Merged cloud-init system config from /etc/cloud/cloud.cfg and /etc/cloud/cloud.cfg.d/"),
+		"sys_info":          e.systemInfo(),
+		"v1":                e.standard(),
+		"ds":                e.sourceData(),
 	}
-	return data
 }
 
 func anys(list []string) []any {
@@ -78,12 +104,14 @@ func anys(list []string) []any {
 	return all
 }
 
-func (e *Engine) configData(v *conf.Value) any {
-	data, _ := v.Data().(map[string]any)
+// configData is the configuration of the image, but for what it says of the system.
+func (e *Engine) configData(doc string) any {
+	data, _ := e.base.Data().(map[string]any)
 	if data == nil {
 		data = map[string]any{}
 	}
-	data["_doc"] = "Merged cloud-init system config from /etc/cloud/cloud.cfg and /etc/cloud/cloud.cfg.d/"
+	delete(data, "system_info")
+	data["_doc"] = doc
 	return data
 }
 
@@ -103,13 +131,14 @@ func (e *Engine) systemInfo() map[string]any {
 	f := e.machine.Facts
 	id, version, codename := f.Distro()
 	name, _ := e.machine.Kernel.Hostname()
+	build, _ := e.state.Files.Read("/proc/sys/kernel/version")
 	return map[string]any{
 		"dist":     []any{id, version, codename},
 		"platform": "Linux-" + f.KernelRelease() + "-" + f.Architecture(),
 		"python":   "",
 		"release":  f.KernelRelease(),
 		"system":   "Linux",
-		"uname":    []any{"Linux", name, f.KernelRelease(), "", f.Architecture()},
+		"uname":    []any{"Linux", name, f.KernelRelease(), strings.TrimSpace(build), f.Architecture(), ""},
 		"variant":  f.Variant(),
 	}
 }
@@ -140,7 +169,7 @@ func (e *Engine) standard() map[string]any {
 // sensitivePaths are what only root may see: cloud-init's list, and what the source adds.
 func sensitivePaths(more []string) []string {
 	all := []string{"combined_cloud_config", "merged_cfg", "merged_system_cfg", "security-credentials", "userdata", "user-data", "user_data",
-		"vendordata", "vendor-data", "ds/vendor_data", "ds/user_data", "ds/user-data", "ds/vendor-data", "system_info"}
+		"vendordata", "vendor-data", "ds/vendor_data"}
 	for _, path := range more {
 		if !slices.Contains(all, path) {
 			all = append(all, path)

@@ -24,7 +24,8 @@ const builtinText = `datasource_list: [NoCloud, ConfigDrive, LXD, OpenNebula, Di
 def_log_file: /var/log/cloud-init.log
 syslog_fix_perms: ['syslog:adm', 'root:adm', 'root:wheel', 'root:root']
 system_info:
-  paths: {cloud_dir: /var/lib/cloud, templates_dir: /etc/cloud/templates/}
+  paths: {cloud_dir: /var/lib/cloud, docs_dir: /usr/share/doc/cloud-init/, templates_dir: /etc/cloud/templates/}
+  network: {renderers: null}
 vendor_data: {enabled: true, prefix: []}
 vendor_data2: {enabled: true, prefix: []}
 `

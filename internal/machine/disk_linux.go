@@ -68,7 +68,7 @@ func (d *disk) descend(name string) (int, error) {
 
 // in does something in the folder that a place is in, with the rights of the place.
 func (d *disk) in(p place, do func(folder int, base string) error) error {
-	return d.as(p, func() error {
+	err := d.as(p, func() error {
 		fd, err := d.folder(path.Dir(p.path))
 		if err != nil {
 			return &fs.PathError{Op: "open", Path: path.Dir(p.name()), Err: err}
@@ -76,6 +76,10 @@ func (d *disk) in(p place, do func(folder int, base string) error) error {
 		defer unix.Close(fd)
 		return do(fd, path.Base(p.path))
 	})
+	if d.uid != 0 && errors.Is(err, fs.ErrPermission) {
+		return fmt.Errorf("%w: it %w", err, ErrRoot)
+	}
+	return err
 }
 
 func (d *disk) look(p place) (n Node, err error) {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"html"
 	"io"
 	"net"
 	"net/http"
@@ -165,12 +166,56 @@ func (s *Server) wait(p *parked) {
 // look makes the answer anew.
 func (s *Server) look(p *parked) reply {
 	view, ok := s.catalog.View(p.note.Instance)
-	u, err := url.ParseRequestURI(p.url)
-	if !ok || err != nil {
+	if !ok {
 		return gceError(nil, http.StatusNotFound, "The instance was removed.")
+	}
+	key := looked{p.note.Instance, p.url, view.Revision}
+	a, known := s.recent.get(key)
+	if !known {
+		a = lookAnew(p, view)
+		s.recent.put(key, a)
+	}
+	return a
+}
+
+func lookAnew(p *parked, view View) reply {
+	u, err := url.ParseRequestURI(p.url)
+	if err != nil {
+		return gceError(nil, http.StatusBadRequest, html.EscapeString(err.Error())) // net/http read it before
 	}
 	r := &request{method: http.MethodGet, path: u.Path, query: u.Query(), header: http.Header{"Metadata-Flavor": {"Google"}}, host: p.host, local: p.local, view: view}
 	return gceReply(r)
+}
+
+// looked is all that an answer depends on.
+type looked struct {
+	instance, url string
+	revision      int64
+}
+
+// keptAnswers is how many answers are kept for the others who wait for the same; they are woken at nearly the same time.
+const keptAnswers = 64
+
+// recent keeps the last answers to those who wait.
+type recent struct {
+	mu  sync.Mutex
+	all map[looked]reply
+}
+
+func (r *recent) get(key looked) (reply, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	a, ok := r.all[key]
+	return a, ok
+}
+
+func (r *recent) put(key looked, a reply) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.all == nil || len(r.all) >= keptAnswers {
+		r.all = make(map[looked]reply, keptAnswers)
+	}
+	r.all[key] = a
 }
 
 // tell sends an answer on a connection that is no longer net/http's, and closes it.

@@ -25,6 +25,7 @@ type Server struct {
 	dialects []dialect
 	tokens   *tokens
 	lobby    *lobby
+	recent   recent
 	faults   faults
 	requests requestLog
 	metrics  metrics

@@ -127,7 +127,7 @@ func (n *node) writeJSON(out *bytes.Buffer) {
 	case n.number:
 		out.WriteString(n.text)
 	default:
-		writeValue(out, n.text)
+		writeText(out, n.text)
 	}
 }
 
@@ -139,7 +139,7 @@ func (n *node) writeObject(out *bytes.Buffer) {
 		if !n.exact {
 			name = camel(name)
 		}
-		writeValue(out, name)
+		writeText(out, name)
 		out.WriteByte(':')
 		e.node.writeJSON(out)
 	}
@@ -172,6 +172,18 @@ func comma(out *bytes.Buffer, i int) {
 	if i > 0 {
 		out.WriteByte(',')
 	}
+}
+
+// writeText writes a string. Most need no escape, and thousands are written when a project changes.
+func writeText(out *bytes.Buffer, s string) {
+	plain := strings.IndexFunc(s, func(r rune) bool { return r < ' ' || r == '"' || r == '\\' || r >= 0x7f }) < 0
+	if !plain {
+		writeValue(out, s)
+		return
+	}
+	out.WriteByte('"')
+	out.WriteString(s)
+	out.WriteByte('"')
 }
 
 // writeValue writes JSON without escaping what only HTML needs escaped.

@@ -201,9 +201,12 @@ func (p *program) planText(list []machine.Planned, verdicts []module.Verdict, sc
 // planLine is one change as a line.
 func planLine(c machine.Planned) string {
 	text := c.Kind + " " + c.Path
-	if c.Argv != nil {
+	switch {
+	case c.Argv != nil:
 		text = c.Kind + " " + strings.Join(c.Argv, " ")
-	} else if c.Path != "" && c.Kind != machine.KindRemove {
+	case c.Kind == machine.KindHostname:
+		return "the kernel's host name becomes " + c.Detail
+	case c.Kind != machine.KindRemove:
 		text += fmt.Sprintf(" %v %d:%d", c.Mode, c.UID, c.GID)
 	}
 	if c.Cause != "" {

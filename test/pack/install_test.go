@@ -1,0 +1,239 @@
+package pack
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// tree is the root tree of a Debian with cloud-init.
+func tree(t *testing.T) string {
+	t.Helper()
+	peer := os.Getenv("PEER_TREE")
+	if peer == "" {
+		peer = "/var/tmp/peer-bookworm"
+	}
+	if _, err := os.Stat(peer + "/usr/bin/cloud-init"); os.Geteuid() != 0 || err != nil {
+		t.Skip("needs root, and the root tree of a Debian with cloud-init where PEER_TREE says")
+	}
+	return peer
+}
+
+// sandbox runs a script in a copy of the tree and returns what it printed, by the headings that it gave with "## ".
+func sandbox(t *testing.T, script string, boot bool) map[string]string {
+	t.Helper()
+	peer := tree(t)
+	folder, _, _ := packages(t)
+	old(t, folder)
+	file := filepath.Join(t.TempDir(), "script")
+	if err := os.WriteFile(file, []byte(script), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	args := []string{"-m", "-p", "-f", "-n", "-u", "-i", "./sandbox", peer, folder, file}
+	if boot {
+		tool(t, "systemd-nspawn")
+		args = []string{"-m", "./sandbox", peer, folder, file, "boot"}
+	}
+	out, err := exec.Command("unshare", args...).CombinedOutput()
+	if err != nil {
+		t.Fatalf("the sandbox: %v\n%s", err, out)
+	}
+	t.Logf("%s", out)
+	return sections(string(out))
+}
+
+// old puts the package cloud-init beside ours, where apt can have it.
+func old(t *testing.T, folder string) {
+	t.Helper()
+	c := exec.Command("apt-get", "download", "cloud-init")
+	c.Dir = t.TempDir()
+	if out, err := c.CombinedOutput(); err != nil {
+		t.Logf("going back to cloud-init is not tested: apt-get download cloud-init: %v\n%s", err, out)
+		return
+	}
+	found, err := filepath.Glob(c.Dir + "/*.deb")
+	if err != nil || len(found) != 1 {
+		t.Fatal(found, err)
+	}
+	data, err := os.ReadFile(found[0])
+	if err == nil {
+		err = os.WriteFile(folder+"/cloud-init", data, 0o644)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func sections(out string) map[string]string {
+	all := map[string]string{}
+	for _, part := range strings.Split("\n"+out, "\n## ")[1:] {
+		name, text, _ := strings.Cut(part, "\n")
+		all[name] = strings.TrimSpace(text)
+	}
+	return all
+}
+
+func expect(t *testing.T, got map[string]string, name, want string) {
+	t.Helper()
+	if text, there := got[name]; !there || text != want {
+		t.Errorf("%s: %q, want %q", name, text, want)
+	}
+}
+
+// Row B02: a unit that systemd cannot read is a stage that never runs.
+func TestUnitsVerify(t *testing.T) {
+	got := sandbox(t, `
+dpkg --install /packages/*.deb >/dev/null 2>&1
+echo "## verify"
+systemd-analyze --man=no verify cloud-init-local.service cloud-init-network.service cloud-init.service cloud-config.service \
+  cloud-final.service cloud-config.target cloud-init.target openguest.target 2>&1
+echo "## enabled"
+for u in cloud-init-local cloud-init-network cloud-config cloud-final; do systemctl is-enabled $u; done
+systemctl disable cloud-config cloud-init 2>/dev/null
+dpkg --install /packages/*.deb >/dev/null 2>&1
+echo "## after an upgrade"
+for u in cloud-init-local cloud-init-network cloud-config cloud-final; do systemctl is-enabled $u; done
+`, false)
+	expect(t, got, "verify", "")
+	expect(t, got, "enabled", "enabled\nenabled\nenabled\nenabled")
+	expect(t, got, "after an upgrade", "enabled\ndisabled\ndisabled\nenabled")
+}
+
+// lifetime sets a machine up with the real cloud-init and takes it through all that can happen to the package. The
+// script counts its runs; a host key that changes locks people out.
+const lifetime = `
+mkdir -p /run/systemd/system /var/lib/cloud/seed/nocloud
+echo "instance-id: i-life" >/var/lib/cloud/seed/nocloud/meta-data
+cat >/var/lib/cloud/seed/nocloud/user-data <<'END'
+#cloud-config
+users: [{name: ada}]
+ssh_genkeytypes: [ed25519]
+ssh_deletekeys: true
+runcmd: [echo run >>/root/runs]
+bootcmd: [echo boot >>/root/boots]
+END
+stages() {
+	rm -rf /run/cloud-init
+	mkdir -p /run/cloud-init
+	: >/run/cloud-init/enabled # as the generator does where somebody enables the stages
+	[ -z "$1" ] || /usr/lib/cloud-init/ds-identify
+	for stage in "init --local" init "modules --mode=config" "modules --mode=final"; do
+		cloud-init $stage >>/root/output 2>&1 </dev/null || echo "$stage: $?"
+	done
+	echo "$(cat /var/lib/cloud/data/instance-id) runs $(wc -l </root/runs) boots $(wc -l </root/boots) $(id -u ada)"
+	sha256sum </etc/ssh/ssh_host_ed25519_key | cmp -s - /root/key || echo "the host key changed"
+	cloud-init status
+}
+units() { ls /usr/lib/systemd/system | grep -E '^(cloud-|openguest)' | xargs; }
+/usr/lib/cloud-init/ds-identify
+for stage in "init --local" init "modules --mode=config" "modules --mode=final"; do cloud-init $stage >/root/output 2>&1 </dev/null; done
+sha256sum </etc/ssh/ssh_host_ed25519_key >/root/key
+
+dpkg --install /packages/*.deb >/root/dpkg 2>&1 || cat /root/dpkg
+echo "## units"; units
+echo "## installed over"; stages detect
+dpkg --purge cloud-init >/root/dpkg 2>&1 || cat /root/dpkg
+echo "## units after the purge"; units
+echo "## purged old"; ls -d /etc/cloud 2>&1; stages detect
+rm -r /var/lib/cloud/seed
+echo "## silent cloud"; stages ""
+dpkg --remove openguest >/root/dpkg 2>&1 || cat /root/dpkg
+echo "## removed"; units; ls /usr/bin/cloud-init /usr/bin/openguest 2>&1 | wc -l; ls -d /var/lib/openguest /etc/logrotate.d/openguest
+dpkg --install /packages/*.deb >/root/dpkg 2>&1 || cat /root/dpkg
+echo "## returned"; stages ""
+dpkg --purge openguest >/root/dpkg 2>&1 || cat /root/dpkg
+echo "## purged"; find / -xdev -name '*openguest*' -not -path '/proc/*' -not -path '/packages/*'; cat /var/lib/cloud/data/instance-id; dpkg-divert --list '*systemd*'
+dpkg --install /packages/*.deb >/root/dpkg 2>&1 || cat /root/dpkg
+echo "## returned after a purge"; stages ""
+dpkg --purge openguest >/root/dpkg 2>&1 || cat /root/dpkg
+[ -e /packages/cloud-init ] || exit 0
+dpkg --install /packages/cloud-init >/root/dpkg 2>&1 || cat /root/dpkg
+mkdir -p /var/lib/cloud/seed/nocloud
+echo "instance-id: i-life" >/var/lib/cloud/seed/nocloud/meta-data
+cp /var/lib/cloud/instance/user-data.txt /var/lib/cloud/seed/nocloud/user-data
+echo "## cloud-init again"; stages detect 2>/dev/null
+true
+`
+
+// Rows O06 and S09: whatever happens to the packages, the machine stays the instance that it was.
+func TestLifetime(t *testing.T) {
+	got := sandbox(t, lifetime, false)
+	const all = "cloud-config.service cloud-config.target cloud-final.service cloud-init-local.service cloud-init-network.service " +
+		"cloud-init.service cloud-init.target openguest.target"
+	expect(t, got, "units", all)
+	expect(t, got, "installed over", "i-life runs 1 boots 2 1000\nstatus: done")
+	expect(t, got, "units after the purge", all)
+	expect(t, got, "purged old", "ls: cannot access '/etc/cloud': No such file or directory\ni-life runs 1 boots 3 1000\nstatus: done")
+	expect(t, got, "silent cloud", "i-life runs 1 boots 4 1000\nstatus: done")
+	expect(t, got, "removed", "2\n/etc/logrotate.d/openguest\n/var/lib/openguest")
+	expect(t, got, "returned", "i-life runs 1 boots 5 1000\nstatus: done")
+	expect(t, got, "purged", "i-life")
+	expect(t, got, "returned after a purge", "i-life runs 1 boots 6 1000\nstatus: done")
+	if _, tested := got["cloud-init again"]; tested {
+		expect(t, got, "cloud-init again", "i-life runs 1 boots 7 1000\nstatus: done")
+	}
+}
+
+// booting makes the tree one that boots with a seed and reports when all is done.
+const booting = `
+dpkg --install /packages/*.deb >/dev/null 2>&1
+mkdir -p /var/lib/cloud/seed/nocloud /etc/systemd/system/multi-user.target.wants
+echo "instance-id: i-boot" >/var/lib/cloud/seed/nocloud/meta-data
+cat >/var/lib/cloud/seed/nocloud/user-data <<'END'
+#cloud-config
+users: [{name: ada}]
+hostname: booted
+runcmd: [touch /ran]
+END
+SEED
+cat >/etc/systemd/system/report.service <<'END'
+[Unit]
+DefaultDependencies=no
+After=cloud-init.target multi-user.target
+[Service]
+Type=oneshot
+ExecStart=/bin/sh /report.sh
+END
+ln -s ../report.service /etc/systemd/system/multi-user.target.wants/
+cat >/report.sh <<'END'
+exec >/report 2>&1
+echo "## target"; systemctl is-active cloud-init.target
+echo "## failed"; systemctl --failed --no-legend --plain | grep -iE 'cloud|openguest'
+echo "## status"; cloud-init status --long | grep -E '^(status|boot_status_code)'
+echo "## made"; ls /ran; id -u ada; hostname
+echo "## ssh"; systemctl is-active ssh.service
+echo "## cycles"; journalctl --boot --no-pager | grep -i 'ordering cycle'
+echo "## keygen"; systemctl show --property=ConditionResult --value sshd-keygen@rsa.service
+systemctl --no-block poweroff
+END
+`
+
+// Rows B02 and B22: the stages in a real systemd, without a network: nothing waits and nothing fails.
+func TestBoot(t *testing.T) {
+	got := sandbox(t, strings.Replace(booting, "SEED\n", `
+cat >/etc/systemd/system/sshd-keygen@.service <<'END'
+[Service]
+Type=oneshot
+ExecStart=/bin/true
+END
+ln -s ../sshd-keygen@.service /etc/systemd/system/multi-user.target.wants/sshd-keygen@rsa.service
+`, 1), true)
+	expect(t, got, "target", "active")
+	expect(t, got, "failed", "")
+	expect(t, got, "status", "status: done\nboot_status_code: enabled-by-generator")
+	expect(t, got, "made", "/ran\n1000\nbooted")
+	expect(t, got, "ssh", "active")
+	expect(t, got, "cycles", "")
+	expect(t, got, "keygen", "no")
+}
+
+// Row B24: where no cloud is, no stage runs, and the machine can be logged in to.
+func TestBootWithoutCloud(t *testing.T) {
+	got := sandbox(t, strings.Replace(booting, "SEED\n", "rm -r /var/lib/cloud/seed\nssh-keygen -A >/dev/null\n", 1), true)
+	expect(t, got, "target", "inactive")
+	expect(t, got, "failed", "")
+	expect(t, got, "status", "status: disabled\nboot_status_code: disabled-by-generator")
+	expect(t, got, "ssh", "active")
+}

@@ -55,6 +55,8 @@ type Program struct {
 	Stdin  instance.Secret
 	Output Output
 	Reads  string // the file that it runs, for a plan: it is there now, or the plan would write it
+
+	open bool // it is a command of ours: nothing on its command line is secret
 }
 
 // Output is where output goes, as the key "output" spells it: "> FILE", ">> FILE", "| COMMAND", and for errors "&1".
@@ -79,6 +81,18 @@ func (e *ExitError) Error() string {
 		text += ": " + e.Stderr
 	}
 	return text
+}
+
+// Ended is how a person's own program ended that did not end well. What stands behind the program's name is not shown, but
+// for a file that it runs: errors are written where everyone may read them, and people put passwords into commands.
+func Ended(p Program, status int) error { return &ExitError{Argv: p.shown(), Status: status} }
+
+// shown is the command line without what may be secret in it.
+func (p Program) shown() []string {
+	if p.open || p.Reads != "" || len(p.Argv) < 2 {
+		return p.Argv
+	}
+	return []string{p.Argv[0], "…"}
 }
 
 // meanings is the commands of a system that is not running: what they mean for its files.
@@ -108,7 +122,7 @@ func (m meanings) Can(c Change) error {
 }
 
 func (m meanings) Run(_ context.Context, p Program) error {
-	return fmt.Errorf("%s: %w", strings.Join(p.Argv, " "), ErrDeferred)
+	return fmt.Errorf("%s: %w", strings.Join(p.shown(), " "), ErrDeferred)
 }
 
 func (m meanings) Say(Output, string) error { return nil }

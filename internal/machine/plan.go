@@ -158,7 +158,7 @@ func (c planned) Do(_ context.Context, change Change) error {
 
 func (c planned) Run(_ context.Context, p Program) error {
 	if _, offline := c.real.Commands.(meanings); offline {
-		return fmt.Errorf("%s: %w", strings.Join(p.Argv, " "), ErrDeferred)
+		return fmt.Errorf("%s: %w", strings.Join(p.shown(), " "), ErrDeferred)
 	}
 	c.scripts++
 	c.ledger.add(Entry{Kind: KindScript, Argv: p.Argv})

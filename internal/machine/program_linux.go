@@ -91,7 +91,7 @@ func (p programs) change(ctx context.Context, c Change) (err error) {
 		limit = time.Minute
 	}
 	if c.Shown {
-		return p.run(ctx, Program{Argv: c.Argv, Env: c.Env, Stdin: c.Stdin, Output: c.Output})
+		return p.run(ctx, Program{Argv: c.Argv, Env: c.Env, open: true, Stdin: c.Stdin, Output: c.Output})
 	}
 	_, err = p.helper(ctx, c.Argv, c.Stdin, c.Env, limit)
 	return err
@@ -180,13 +180,13 @@ func (p programs) run(ctx context.Context, program Program) error {
 		cmd.Stdin = strings.NewReader(program.Stdin.Reveal())
 	}
 	if err := cmd.Start(); err != nil {
-		return fmt.Errorf("start %s: %w", strings.Join(program.Argv, " "), bare(err))
+		return fmt.Errorf("start %s: %w", strings.Join(program.shown(), " "), bare(err))
 	}
 	end := make(chan error, 1)
 	go func() { end <- cmd.Wait() }()
 	select {
 	case err := <-end:
-		return ended(program.Argv, err, "")
+		return ended(program.shown(), err, "")
 	case <-ctx.Done(): // we are told to stop; the program is not ours to end
 		return context.Cause(ctx)
 	}

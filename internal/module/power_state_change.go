@@ -119,5 +119,5 @@ func (e *Env) isMet(ctx context.Context, condition *conf.Either[string, []string
 		e.Debug("check_condition command (%s): exited 1. condition not met.", what)
 		return false, nil
 	}
-	return false, fmt.Errorf("check_condition command (%s): do not apply change: %w", what, err)
+	return false, fmt.Errorf("check_condition command: do not apply change: %w", err)
 }

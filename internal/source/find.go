@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"openguest/internal/instance"
 )
@@ -42,6 +44,9 @@ func (t table) ask(ctx context.Context, e *Env, name string, list []string) (*in
 		}
 	}
 	in, err := s.Fetch(ctx, e)
+	if err == nil {
+		err = checkID(in.ID, e.Last)
+	}
 	switch {
 	case err == nil:
 		return in, Reason{s.Name, Found, in.Detail}
@@ -52,6 +57,23 @@ func (t table) ask(ctx context.Context, e *Env, name string, list []string) (*in
 	}
 	e.warn("Getting data from %s failed: %v", s.Name, err)
 	return nil, Reason{s.Name, Silent, err.Error()}
+}
+
+// maxID is how long the id of an instance may be, in bytes: it names a folder.
+const maxID = 255
+
+// checkID refuses an id that proves nothing: one that can name no folder, or that would not stay in its line of a file. An
+// empty one does for a machine that was nobody before.
+func checkID(id string, last *instance.Instance) error {
+	switch {
+	case id == "" && last != nil && last.ID != "":
+		return fmt.Errorf("%w: the instance-id is empty", ErrSilent)
+	case len(id) > maxID:
+		return fmt.Errorf("%w: the instance-id has %d bytes; it may have %d", ErrSilent, len(id), maxID)
+	case !utf8.ValidString(id) || strings.ContainsFunc(id, unicode.IsControl):
+		return fmt.Errorf("%w: the instance-id has characters in it that cannot be printed", ErrSilent)
+	}
+	return nil
 }
 
 // isNamed says that a person chose the source: on the kernel command line, or with a list that holds nothing else. Then

@@ -35,5 +35,6 @@ func Check(ctx context.Context, m machine.Machine, name string, data []byte) (pr
 			}
 		}
 	}
+	problems = append(problems, checkOwn(result.Config)...)
 	return append(problems, unknownKeys(result.Config)...), false
 }

@@ -19,7 +19,7 @@ import (
 
 // consume takes apart what the cloud gave: configurations are merged, scripts are put where they will run, boothooks run.
 func (e *Engine) consume(ctx context.Context) error {
-	user, err := e.process(ctx, document{"user-data", e.now.UserData, "user-data.txt", "cloud-config.txt", "scripts", nil})
+	user, err := e.process(ctx, e.allowed(document{"user-data", e.now.UserData, "user-data.txt", "cloud-config.txt", "scripts", nil}))
 	if err != nil {
 		return err
 	}
@@ -53,6 +53,16 @@ type document struct {
 	disabled []string
 }
 
+// allowed is user-data with all of its parts disabled where the image says that it takes none. What user-data says
+// itself does not count.
+func (e *Engine) allowed(d document) document {
+	if !e.base.Get("allow_userdata").Truth(true) {
+		e.log.Log(module.Debug, "allow_userdata = False: discarding user-data")
+		d.disabled = []string{"*"}
+	}
+	return d
+}
+
 // vendor processes vendor-data, unless the image or the user said not to.
 func (e *Engine) vendor(ctx context.Context, key string, d document) (*conf.Value, error) {
 	setting := e.config.Get(key)
@@ -84,7 +94,7 @@ func (e *Engine) process(ctx context.Context, d document) (*conf.Value, error) {
 		if len(d.data) == 0 {
 			break
 		}
-		e.log.Verdict(module.Verdict{Origin: d.name + " " + part.Name, Key: part.Type, Verdict: module.Outcome(part.Outcome)})
+		e.log.Verdict(module.Verdict{Origin: d.name + " " + part.Name, Key: part.Type, Verdict: module.Outcome(part.Outcome), Reason: part.Reason})
 	}
 	err = e.put(e.paths.Instance(d.raw+".i"), 0o600, string(result.MIME))
 	if d.name == "user-data" || len(d.data) > 0 && !slices.Contains(d.disabled, "*") {
@@ -93,29 +103,35 @@ func (e *Engine) process(ctx context.Context, d document) (*conf.Value, error) {
 	if err != nil {
 		return nil, err
 	}
-	return result.Config, e.placeScripts(ctx, d, result.Scripts)
+	e.placeScripts(ctx, d, result.Scripts)
+	return result.Config, nil
 }
 
-// placeScripts writes the scripts of a document where they will run. Boothooks run at once.
-func (e *Engine) placeScripts(ctx context.Context, d document, scripts []userdata.Script) error {
+// placeScripts writes the scripts of a document where they will run. Boothooks run at once. One that cannot be written
+// costs itself only.
+func (e *Engine) placeScripts(ctx context.Context, d document, scripts []userdata.Script) {
 	for _, s := range scripts {
 		file := e.scriptFile(d, s)
 		e.folder(path.Dir(file), 0o755)
 		if err := e.put(file, 0o700, s.Text); err != nil {
-			return err
-		}
-		if s.Kind != userdata.Boothook {
+			e.problem(conf.Problem{Origin: conf.Origin{Part: s.Origin}, Path: s.Name, Level: conf.Rejected, Hint: "give the part another file name",
+				Message: fmt.Sprintf("the script cannot be put where it would run: %v", err)})
 			continue
 		}
-		env := e.env(listed{name: "boothook", module: &module.Module{Name: "boothook"}})
-		e.machine.Ledger.Begin("boothook", true)
-		err := env.Item(conf.Origin{Part: d.name}, s.Name, func() error { return env.Script(ctx, machine.Program{Argv: []string{file}, Reads: file}) })
-		e.machine.Ledger.Begin("", false)
-		if err != nil {
-			e.log.Log(module.Warning, "Boothooks script %s execution error: %v", s.Name, err)
+		if s.Kind == userdata.Boothook {
+			e.runBoothook(ctx, d, s, file)
 		}
 	}
-	return nil
+}
+
+func (e *Engine) runBoothook(ctx context.Context, d document, s userdata.Script, file string) {
+	env := e.env(listed{name: "boothook", module: &module.Module{Name: "boothook"}})
+	e.machine.Ledger.Begin("boothook", true)
+	err := env.Item(conf.Origin{Part: d.name}, s.Name, func() error { return env.Script(ctx, machine.Program{Argv: []string{file}, Reads: file}) })
+	e.machine.Ledger.Begin("", false)
+	if err != nil {
+		e.log.Log(module.Warning, "Boothooks script %s execution error: %v", s.Name, err)
+	}
 }
 
 func (e *Engine) scriptFile(d document, s userdata.Script) string {
@@ -155,14 +171,18 @@ func (e *Engine) outside() userdata.Outside {
 	}
 }
 
-// checkKeys says which top-level keys nobody knows.
+// checkKeys says which top-level keys nobody knows, and what becomes of those that are no module's.
 func (e *Engine) checkKeys(p parts) {
 	for _, config := range []*conf.Value{p.User, p.Vendor, p.Vendor2} {
 		if config != nil {
 			e.problems(unknownKeys(config))
+			e.concludeOwn(config)
 		}
 	}
 }
+
+// maxUnknown is how many unknown keys of a configuration are named. Who has more did not write them by hand.
+const maxUnknown = 100
 
 // unknownKeys are the top-level keys of a configuration that nobody knows.
 func unknownKeys(config *conf.Value) (problems []conf.Problem) {
@@ -170,6 +190,10 @@ func unknownKeys(config *conf.Value) (problems []conf.Problem) {
 	for _, pair := range config.Pairs {
 		if slices.Contains(known, pair.Key.Text) {
 			continue
+		}
+		if len(problems) == maxUnknown {
+			return append(problems, conf.Problem{Origin: pair.Key.Origin, Level: conf.Rejected, Hint: "they are ignored",
+				Message: fmt.Sprintf("there are more than %d keys that nobody knows", maxUnknown)})
 		}
 		hint := "it is ignored"
 		if near := conf.Nearest(pair.Key.Text, known); near != "" {
@@ -186,12 +210,4 @@ func moduleKeys() (names []string) {
 		names = append(names, m.Keys()...)
 	}
 	return names
-}
-
-// engineKeys are the keys of cloud-config that are no module's.
-func engineKeys() []string {
-	return []string{"datasource", "datasource_list", "datasource_pkg_list", "system_info", "network", "disable_fallback_netcfg",
-		"disable_network_activation", "manual_cache_clean", "allow_userdata", "vendor_data", "vendor_data2", "output", "log_cfgs", "logcfg",
-		"log_basic", "def_log_file", "syslog_fix_perms", "reporting", "unverified_modules", "disable_vmware_customization", "conf_d",
-		"cloud_init_modules", "cloud_config_modules", "cloud_final_modules", "launch-index", "launch_index", "merge_how", "merge_type", "version", "updates", "_log", "migrate"}
 }

@@ -194,9 +194,8 @@ func (e *Engine) disabled() string {
 
 // merge makes the configuration that modules see: the cloud's parts over the image's, and what the person named over all.
 func (e *Engine) merge(parts *parts) {
-	layers := []*conf.Value{e.base, parts.Vendor2, parts.Vendor, parts.User}
-	// Between vendor-data and vendor-data2 the first wins; user-data wins over both.
-	layers[1], layers[2] = parts.Vendor, parts.Vendor2
+	// vendor-data2 counts more than vendor-data, as OpenStack's dynamic data does.
+	layers := []*conf.Value{e.base, sound(parts.Vendor), sound(parts.Vendor2), sound(parts.User)}
 	for _, name := range e.options.Files {
 		layers = append(layers, e.readLayer(name))
 	}

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"fmt"
 	"strings"
 
 	"openguest/internal/conf"
@@ -8,9 +9,15 @@ import (
 	"openguest/internal/module"
 )
 
-// openOutput reads where a stage's output goes: "output" may say it for each stage or for all.
+// openOutput reads where a stage's output goes: "output" may say it for each stage or for all. Where that cannot be
+// opened, nobody's program may be left out for it: the output goes where ours goes.
 func (e *Engine) openOutput(section string) {
 	e.output = readOutput(e.config.Get("output"), section)
+	if err := e.machine.Commands.Say(e.output, ""); err != nil {
+		e.output = machine.Output{}
+		e.problem(conf.Problem{Origin: e.config.Get("output").Origin, Path: "output", Level: conf.Rejected,
+			Message: fmt.Sprintf("Failed to setup output redirection! %v", err), Hint: "the output goes to the system's log"})
+	}
 }
 
 // reopenOutput takes over what user-data says about the output, and says that it did.

@@ -23,13 +23,18 @@ type listed struct {
 
 // list reads the list of modules of a stage: "name", [name, frequency, argument…] or {name, frequency, args}.
 func (e *Engine) list(stage module.Stage) (entries []listed) {
-	v := e.config.Get("cloud_" + string(stage) + "_modules")
+	v := e.config.Get(listKey(stage))
 	if v.IsNull() {
 		return nil
 	}
-	for _, item := range v.Items {
+	if v.Kind != conf.List {
+		e.problem(wrongKind(v, listKey(stage), "a list"))
+		return nil
+	}
+	for i, item := range v.Items {
 		entry, every, ok := readListed(item)
 		if !ok {
+			e.problem(wrongKind(item, fmt.Sprintf("%s[%d]", listKey(stage), i), "the name of a module"))
 			continue
 		}
 		if entry.module = module.Find(entry.name); entry.module == nil {
@@ -41,6 +46,9 @@ func (e *Engine) list(stage module.Stage) (entries []listed) {
 	}
 	return entries
 }
+
+// listKey is the key of a stage's list of modules.
+func listKey(stage module.Stage) string { return "cloud_" + string(stage) + "_modules" }
 
 func readListed(item *conf.Value) (entry listed, every string, ok bool) {
 	switch item.Kind {
@@ -241,19 +249,32 @@ func (e *Engine) conclude(entry listed, said, before int, err error) {
 	}
 	v = module.Judge(v, err)
 	items := e.log.verdicts[said:]
-	judged := slices.ContainsFunc(items, func(i module.Verdict) bool { return i.Module == entry.module.Name && i.Verdict != module.Rejected })
 	failed := slices.ContainsFunc(items, func(i module.Verdict) bool { return i.Verdict == v.Verdict })
-	if judged && (err == nil || failed) {
-		return
+	judged := map[string]bool{} // the places about which something was said
+	for _, i := range items {
+		judged[i.Origin] = judged[i.Origin] || i.Module == entry.module.Name && i.Verdict != module.Rejected
 	}
 	for _, key := range entry.module.Keys() {
 		value := e.config.Get(key)
 		if value == nil || (err == nil || errors.Is(err, module.ErrSkip)) && value.Equal(e.base.Get(key)) { // what the image says is nobody's question
 			continue
 		}
+		if (err == nil || failed) && isJudged(value, judged) {
+			continue
+		}
 		v.Key, v.Origin = key, value.Origin.String()
 		e.log.Verdict(v)
 	}
+}
+
+// isJudged says whether something was said about a value, or about something in it.
+func isJudged(v *conf.Value, places map[string]bool) bool {
+	if places[v.Origin.String()] {
+		return true
+	}
+	inside := func(inner *conf.Value) bool { return isJudged(inner, places) }
+	return slices.ContainsFunc(v.Items, inside) ||
+		slices.ContainsFunc(v.Pairs, func(p conf.Pair) bool { return inside(p.Key) || inside(p.Value) })
 }
 
 // inNameOf does something later in a module's name.

@@ -6,6 +6,9 @@ import (
 	"unicode"
 )
 
+// maxName is what a file's name may have at most, in bytes; see NAME_MAX in limits.h.
+const maxName = 255
+
 // script adds a script to the result. One whose name an earlier script of its kind has takes that one's place, since they
 // would be the same file; a boothook has run by then.
 func (h *handler) script(p *part, kind ScriptKind, text string) {
@@ -14,6 +17,10 @@ func (h *handler) script(p *part, kind ScriptKind, text string) {
 		name = path.Base(name)
 	}
 	name = safeName(name)
+	if len(name) > maxName {
+		h.reject(p, "give it a shorter file name", "the name of a part has more than %d letters", maxName)
+		return
+	}
 	if name == "" {
 		h.reject(p, "use letters, digits and _-.()", "the name of a part has nothing that a file's name may have")
 		return

@@ -224,6 +224,58 @@ func TestPlantedPipe(t *testing.T) {
 	}
 }
 
+// CVE-2015-5191 and CVE-2025-22247 were files in /tmp that somebody had made before root came: a secret that is written to a
+// name there must not go to whoever waits at the other end of a pipe.
+func TestCVE_2015_5191_CVE_2025_22247_PipeInTmp(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("needs root, to give a pipe to another user")
+	}
+	m, dir := treeOf(t, "-- /tmp/ 1777 0:0 --\n")
+	pipe := filepath.Join(dir, "tmp/pipe")
+	if err := errors.Join(unix.Mkfifo(pipe, 0o666), os.Chown(pipe, 1000, 1000)); err != nil {
+		t.Fatal(err)
+	}
+	reader, err := os.OpenFile(pipe, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer reader.Close()
+	if _, err := m.Files.Put("/tmp/pipe", File(0o600, "secret")); !errors.Is(err, fs.ErrPermission) {
+		t.Errorf("the secret was written to another's pipe: %v", err)
+	}
+}
+
+// CVE-2022-29527 was a file of sudo's rules that everybody could write for a moment, and row X09 one that could be read: until
+// it has its owner and its mode, a new file is root's alone, whatever the umask is.
+func TestCVE_2022_29527_NewFileIsPrivate(t *testing.T) {
+	defer unix.Umask(unix.Umask(0))
+	m, dir := treeOf(t, "-- /etc/ --\n")
+	seen := 0
+	diskOf(m).label = func(string, fs.FileMode) string { // is asked for after the content is there, and before the mode is
+		entries, _ := os.ReadDir(filepath.Join(dir, "etc"))
+		for _, entry := range entries {
+			if info, err := entry.Info(); err == nil && info.Mode().IsRegular() {
+				seen++
+				if info.Mode().Perm() != 0o600 {
+					t.Errorf("on its way %s is %v", entry.Name(), info.Mode())
+				}
+			}
+		}
+		return ""
+	}
+	for name, do := range map[string]func(Files) error{"put": put("/etc/a", File(0o666, "x")), "append": appendTo("/etc/b", "x", File(0o666, ""))} {
+		if err := do(m.Files); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		for _, name := range []string{"etc/a", "etc/b"} { // the next one is looked at alone
+			os.Remove(filepath.Join(dir, name))
+		}
+	}
+	if seen != 2 {
+		t.Errorf("looked at %d files, want 2", seen)
+	}
+}
+
 // What is written at a user's is written with that user's rights: root's would reach further than theirs.
 func TestRightsOfTheOwner(t *testing.T) {
 	if os.Geteuid() != 0 {

@@ -147,6 +147,7 @@ type place struct {
 	path     string // below the root, without a link on the way; the root itself is "."
 	uid, gid int
 	writable bool
+	shared   bool // everybody may make files beside it
 }
 
 // name is the place as people write it.
@@ -163,6 +164,12 @@ func (p place) may(right fs.FileMode, n Node) bool {
 		right <<= 3
 	}
 	return n.Mode&right != 0
+}
+
+// isPlanted says that what is there was made by somebody whose rights do not count: what we write into it would be theirs.
+// A file that takes its place is ours.
+func (p place) isPlanted(n Node, self int) bool {
+	return p.shared && n.UID != p.uid && n.UID != self && n.UID != 0
 }
 
 // refusal says that nothing is made or taken away in a folder.
@@ -250,6 +257,8 @@ func (w walked) Append(name, data string, n Node) error {
 			return false, p.refusal()
 		case err == nil && old.Mode.IsDir():
 			return false, fmt.Errorf("add to %s: it is a folder", p.name())
+		case err == nil && p.isPlanted(old, w.self()):
+			return false, fmt.Errorf("add to %s: it is uid %d's, in a folder where everybody may plant files: %w", p.name(), old.UID, fs.ErrPermission)
 		case err == nil && !p.may(0o2, old):
 			return false, fmt.Errorf("add to %s: uid %d may not write it: %w", p.name(), p.uid, fs.ErrPermission)
 		}
@@ -302,7 +311,7 @@ func visit[T any](w walked, name string, follow bool, do func(place) (T, error))
 			at.uid, at.gid = folder.UID, folder.GID
 		}
 		alone = alone && trusted && folder.Mode&0o022 == 0
-		at.writable = at.may(0o2, folder)
+		at.writable, at.shared = at.may(0o2, folder), folder.Mode&0o002 != 0
 		next, last := at, len(todo) == 1
 		next.path = path.Join(split(at.path + "/" + todo[0])...)
 		node, err := w.look(next)

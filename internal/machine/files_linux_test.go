@@ -132,6 +132,9 @@ var attempts = []struct {
 	{"a link planted further down", home + "-- /home/u/a/b/ 755 0:0 --\n-- /home/u/a/b/x -> /etc/y --\n-- /etc/ --\n", read("/home/u/a/b/x"), "/home/u/a/b/x " + notFollows, ""},
 	{"a link among a group", "-- /srv/ 775 0:50 --\n-- /srv/x -> /etc/y --\n-- /etc/y --\n", read("/srv/x"), "/srv/x " + notFollows, ""},
 	{"a file in tmp", "-- /tmp/ 1777 0:0 --\n", put("/tmp/x", File(0o600, "a")), "", `/tmp/x -rw------- 0:0 "a"`},
+	{"another's file in tmp", "-- /tmp/ 1777 0:0 --\n-- /tmp/x 666 1000:1000 --\na\n", put("/tmp/x", File(0o600, "b")), "", `/tmp/x -rw------- 0:0 "b"`},
+	{"add to another's file in tmp", "-- /tmp/ 1777 0:0 --\n-- /tmp/x 666 1000:1000 --\na\n", appendTo("/tmp/x", "b", File(0o600, "")), "add to /tmp/x: it is uid 1000's", ""},
+	{"add to root's file in tmp", "-- /tmp/ 1777 0:0 --\n-- /tmp/x 600 0:0 --\na\n", appendTo("/tmp/x", "b", File(0o600, "")), "", `/tmp/x -rw------- 0:0 "a\nb"`},
 	{"tmp as it is", "-- /tmp/ 1777 0:0 --\n", put("/tmp", Folder(0o777|fs.ModeSticky)), "", ""},
 	{"a link in tmp", "-- /tmp/ 1777 0:0 --\n-- /tmp/x -> /etc/y --\n-- /etc/y --\n", put("/tmp/x", File(0o600, "")), "/tmp/x " + notFollows, ""},
 	{"remove a planted link", home + "-- /home/u/x -> /etc/y --\n-- /etc/y --\n", remove("/home/u/x"), "", "-/home/u/x Lrwxrwxrwx 0:0 \"/etc/y\""},
@@ -252,4 +255,21 @@ func TestEqualIsUntouched(t *testing.T) {
 func untouched(info fs.FileInfo) string {
 	st := info.Sys().(*syscall.Stat_t)
 	return fmt.Sprint(st.Ino, st.Mtim, st.Ctim)
+}
+
+// What an address of a file stands for in a plan is what the plan would have written there.
+func TestPlannedFileIsFetched(t *testing.T) {
+	m, _ := treeOf(t, "-- /etc/x --\nold\n")
+	p, _ := Plan(m)
+	if _, err := p.Files.Put("/etc/x", File(0o644, "new")); err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		net  Net
+		want string
+	}{"the plan": {p.Net, "new"}, "the system": {m.Net, "old\n"}} {
+		if got, err := c.net.Fetch(t.Context(), Request{URL: "file:///etc/x"}); err != nil || string(got.Body) != c.want {
+			t.Errorf("%s has %q, %v", name, got.Body, err)
+		}
+	}
 }

@@ -18,6 +18,10 @@ func Plan(m Machine) (Machine, *Changes) {
 	p := m
 	p.Files, p.Commands, p.Kernel, p.Ledger = walked{c, c.ledger}, planned{c}, &planKernel{below: m.Kernel, ledger: c.ledger}, c.ledger
 	p.Facts = NewFacts(p.Files, m.Kernel)
+	if net, ok := m.Net.(liveNet); ok { // an address may name a file, which the plan may have changed
+		net.files = walked{store: c}
+		p.Net = net
+	}
 	return p, c
 }
 

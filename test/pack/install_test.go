@@ -210,6 +210,35 @@ systemctl --no-block poweroff
 END
 `
 
+// neighbours are units as other packages have them, that were in ordering cycles with cloud-init: systemd drops one unit
+// of a cycle, whichever it likes.
+const neighbours = `
+put() {
+	printf '%s\nType=oneshot\nExecStart=/bin/true\n' "$2" >/etc/systemd/system/$1.service
+	ln -s ../$1.service /etc/systemd/system/multi-user.target.wants/$1.service
+}
+put dkms "[Unit]
+Before=network-pre.target graphical.target
+[Service]"
+put ufw "[Unit]
+DefaultDependencies=no
+Before=network-pre.target
+Wants=network-pre.target local-fs.target
+After=local-fs.target
+[Service]"
+put NetworkManager "[Unit]
+Wants=network.target
+After=network-pre.target dbus.service
+Before=network.target
+[Service]"
+put storage "[Unit]
+After=cloud-config.target
+[Service]"
+put kpatch "[Unit]
+Before=network.target
+[Service]"
+`
+
 // Rows B02 and B22: the stages in a real systemd, without a network: nothing waits and nothing fails.
 func TestBoot(t *testing.T) {
 	got := sandbox(t, strings.Replace(booting, "SEED\n", `
@@ -219,7 +248,7 @@ Type=oneshot
 ExecStart=/bin/true
 END
 ln -s ../sshd-keygen@.service /etc/systemd/system/multi-user.target.wants/sshd-keygen@rsa.service
-`, 1), true)
+`+neighbours, 1), true)
 	expect(t, got, "target", "active")
 	expect(t, got, "failed", "")
 	expect(t, got, "status", "status: done\nboot_status_code: enabled-by-generator")

@@ -34,24 +34,52 @@ func (p *program) detectCommand() *cobra.Command {
 // showChoice prints the name of the cloud that comes first; without one the exit status is 1.
 func (p *program) showChoice(choice source.Choice, why bool, format string) error {
 	name := "none"
-	if len(choice.List) > 0 && choice.List[0] != "None" {
+	if !choice.Disabled && len(choice.List) > 0 && choice.List[0] != "None" {
 		name = strings.ToLower(choice.List[0])
 	} else {
 		p.status = 1
 	}
 	if format == "json" {
-		e := json.NewEncoder(p.stdout)
-		e.SetIndent("", " ")
-		return e.Encode(map[string]any{"source": name, "list": choice.List, "reasons": choice.Lines, "why": choice.Why, "disabled": choice.Disabled})
+		return p.choiceJSON(name, choice)
 	}
 	fmt.Fprintln(p.stdout, name)
 	if why {
-		for _, reason := range choice.Lines {
-			fmt.Fprintln(p.stdout, reason)
-		}
-		if choice.Why != "" {
-			fmt.Fprintln(p.stdout, choice.Why)
-		}
+		p.showReasons(choice)
 	}
 	return nil
+}
+
+// reasonJSON is what became of one source.
+type reasonJSON struct {
+	Source  string         `json:"source"`
+	Outcome source.Outcome `json:"outcome"`
+	Why     string         `json:"why"`
+}
+
+func (p *program) choiceJSON(name string, choice source.Choice) error {
+	reasons := []reasonJSON{}
+	for _, r := range choice.Lines {
+		reasons = append(reasons, reasonJSON(r))
+	}
+	e := json.NewEncoder(p.stdout)
+	e.SetIndent("", " ")
+	return e.Encode(map[string]any{"source": name, "list": choice.List, "reasons": reasons, "why": choice.Why, "disabled": choice.Disabled})
+}
+
+// showReasons prints a line for each source that was looked at, one for all that cannot be yet, and what decided.
+func (p *program) showReasons(choice source.Choice) {
+	var unbuilt []string
+	for _, reason := range choice.Lines {
+		if reason.Outcome == source.Unbuilt {
+			unbuilt = append(unbuilt, reason.Source)
+			continue
+		}
+		fmt.Fprintln(p.stdout, reason)
+	}
+	if unbuilt != nil {
+		fmt.Fprintf(p.stdout, "%s: %s\n", strings.Join(unbuilt, ", "), source.Unbuilt)
+	}
+	if choice.Why != "" {
+		fmt.Fprintln(p.stdout, choice.Why)
+	}
 }

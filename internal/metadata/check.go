@@ -40,7 +40,7 @@ func decodeStrict(data []byte, into any) error {
 func clearer(err error) error {
 	var kind *json.UnmarshalTypeError
 	if errors.As(err, &kind) && kind.Field != "" {
-		return fmt.Errorf("%s is a %s; a %s belongs there (a text that looks like something else wants quotes)", kind.Field, kind.Value, kind.Type)
+		return fmt.Errorf("%s: there is a %s where a %s belongs (a text that looks like something else wants quotes)", kind.Field, kind.Value, kind.Type)
 	}
 	if name, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
 		return fmt.Errorf("there is no field %s; docs/metadata-server.md lists those that there are", name)

@@ -1,0 +1,90 @@
+package hostcli
+
+import (
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"openguest-host": func() { os.Exit(Main(os.Args, os.Stdout, os.Stderr)) }})
+}
+
+// The commands as a person types them. $ADDR is an address of the loopback that is free, $DATA a data folder.
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata",
+		Setup: func(e *testscript.Env) error {
+			l, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				return err
+			}
+			e.Setenv("ADDR", l.Addr().String())
+			e.Setenv("DATA", e.WorkDir+"/data")
+			return l.Close()
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"serving": serving, "ask": ask},
+	})
+}
+
+// patience is how long a test waits for what must come; it is no measure.
+const patience = time.Minute
+
+// serving waits until a server answers at a socket.
+func serving(ts *testscript.TestScript, _ bool, args []string) {
+	for end := time.Now().Add(patience); time.Now().Before(end); {
+		if conn, err := net.Dial("unix", ts.MkAbs(args[0])); err == nil {
+			ts.Check(conn.Close())
+			return
+		}
+	}
+	ts.Fatalf("nothing answers at %s", args[0])
+}
+
+// ask prints a status and a body: ask URL [NAME:VALUE].
+func ask(ts *testscript.TestScript, _ bool, args []string) {
+	r, err := http.NewRequest(http.MethodGet, args[0], nil)
+	ts.Check(err)
+	for _, h := range args[1:] {
+		name, value, _ := strings.Cut(h, ":")
+		r.Header.Set(name, value)
+	}
+	a, err := http.DefaultClient.Do(r)
+	ts.Check(err)
+	defer a.Body.Close()
+	body, err := io.ReadAll(a.Body)
+	ts.Check(err)
+	_, err = io.WriteString(ts.Stdout(), a.Status+"\n"+string(body))
+	ts.Check(err)
+}
+
+// A key must land where it says, and nothing else may change.
+func TestEdit(t *testing.T) {
+	for _, c := range []struct{ edit, key, want string }{
+		{"zone=z", "zone", "z"}, {"attributes.a.b=x=y", "attributes.a.b", "x=y"}, {"id=17", "id", "17"},
+		{"nics.0.mac=52:54:00:00:00:02", "nics.0.mac", "52:54:00:00:00:02"},
+	} {
+		object := map[string]any{"nics": []any{map[string]any{"mac": "52:54:00:00:00:01"}}}
+		if err := edit(object, c.edit); err != nil {
+			t.Errorf("%s: %v", c.edit, err)
+		}
+		if got, err := pick(object, c.key); err != nil || got != c.want {
+			t.Errorf("%s: %v, %v", c.edit, got, err)
+		}
+	}
+	for edited, want := range map[string]string{
+		"zone": "neither KEY=VALUE nor KEY-", "nics.1.mac=x": "no place in a list of 1", "nics.0.mac.x=y": "nothing below", "nics.0-": "cannot be removed",
+		"tags=[": "wrong YAML", "user-data=@/does/not/exist": "cannot be read",
+	} {
+		object := map[string]any{"nics": []any{map[string]any{"mac": "x"}}}
+		if err := edit(object, edited); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", edited, err, want)
+		}
+	}
+}

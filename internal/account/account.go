@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
 
 	"openguest/internal/instance"
 	"openguest/internal/machine"
@@ -173,7 +174,7 @@ func (e *ensuring) member(group, user string) error {
 
 // checkName refuses names that the programs would take for an option, or that would lead out of a line or a folder.
 func checkName(kind, name string) error {
-	bad := strings.ContainsAny(name, ":,/ \t\n\r\f\v\x00") || strings.HasPrefix(name, "-") || strings.HasPrefix(name, "+") || strings.HasPrefix(name, "~")
+	bad := strings.ContainsAny(name, ":,/ ") || strings.ContainsFunc(name, unicode.IsControl) || strings.HasPrefix(name, "-") || strings.HasPrefix(name, "+") || strings.HasPrefix(name, "~")
 	if bad || name == "" || name == "." || name == ".." || len(name) > 32 {
 		return fmt.Errorf("%q cannot be the name of a %s", name, kind)
 	}

@@ -113,7 +113,7 @@ func (missing) Unwrap() error   { return machine.ErrNone }
 // where nsswitch.conf names any.
 func lookup(ctx context.Context, m machine.Machine, database, name string) (string, error) {
 	line, err := findLine(m.Files, "/etc/"+database, name)
-	if !errors.Is(err, machine.ErrNone) || isNumber(name) || !asksElsewhere(m.Files, database) {
+	if !errors.Is(err, machine.ErrNone) || isNumber(name) || isUnaskable(name) || !asksElsewhere(m.Files, database) {
 		return line, err
 	}
 	line, err = m.Commands.Ask(ctx, getent(database, name))
@@ -121,6 +121,11 @@ func lookup(ctx context.Context, m machine.Machine, database, name string) (stri
 		return "", machine.ErrNone
 	}
 	return line, err
+}
+
+// isUnaskable says of what is nobody's name that it would be found in another's line, or be an option of a program.
+func isUnaskable(name string) bool {
+	return strings.ContainsAny(name, ":\n\x00") || strings.HasPrefix(name, "-")
 }
 
 // getent asks all sources of a database.
@@ -137,6 +142,9 @@ func findLine(f machine.Files, file, name string) (string, error) {
 	text, err := f.Read(file)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return "", needsRoot(file, err)
+	}
+	if isUnaskable(name) {
+		return "", machine.ErrNone
 	}
 	for line := range strings.Lines(text) {
 		if strings.HasPrefix(line, name+":") && name != "" {

@@ -269,3 +269,96 @@ write_files: [{path: /made, content: x}]
 		t.Error("no module of the stage ran")
 	}
 }
+
+// What is written into a line of a system's file must stay in its place there, whoever made the name.
+func TestHostileNames(t *testing.T) {
+	const mime = "MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=x\n\n--x\nContent-Type: text/x-shellscript\n" +
+		"Content-Disposition: attachment; filename=\"../../../../../../etc/EVIL\"\n\n#!/bin/sh\n--x--\n"
+	const system = debian + "-- etc/hosts --\n127.0.0.1 localhost\n-- etc/hostname --\nold\n-- usr/share/zoneinfo/Europe/Lisbon --\nTZif\n-- etc/skel/ --\n-- home/ --\n"
+	for name, c := range map[string]struct{ userData, hostname string }{
+		"a name of two lines":                {userData: "#cloud-config\nhostname: \"a\\nEVIL\"\nmanage_etc_hosts: true\n"},
+		"a full name of two lines":           {userData: "#cloud-config\nfqdn: \"a.b\\n192.0.2.6 EVIL\"\nmanage_etc_hosts: localhost\n"},
+		"the cloud's name of two lines":      {userData: "#cloud-config\nmanage_etc_hosts: true\n", hostname: "a\n192.0.2.6 EVIL"},
+		"a locale that a shell would run":    {userData: "#cloud-config\nlocale: \"C.UTF-8;EVIL\"\n"},
+		"a locale of two lines":              {userData: "#cloud-config\nlocale: \"C.UTF-8\\nEVIL=1\"\n"},
+		"a zone that is elsewhere":           {userData: "#cloud-config\ntimezone: ../../../etc/EVIL\n"},
+		"a zone of two lines":                {userData: "#cloud-config\ntimezone: \"Europe/Lisbon\\nEVIL\"\n"},
+		"a user of two lines":                {userData: "#cloud-config\nusers: [{name: \"a\\nEVIL:x:0:0::/:/bin/sh\"}]\n"},
+		"a user with a colon":                {userData: "#cloud-config\nusers: [{name: \"EVIL:x\"}]\n"},
+		"a user that leads out":              {userData: "#cloud-config\nusers: [{name: ../EVIL}]\n"},
+		"a user that a terminal would obey":  {userData: "#cloud-config\nusers: [{name: \"\\e[2JEVIL\"}]\n"},
+		"a comment of two lines":             {userData: "#cloud-config\nusers: [{name: a, gecos: \"x\\nEVIL:x:0:0::/:/bin/sh\"}]\n"},
+		"a home of two lines":                {userData: "#cloud-config\nusers: [{name: a, homedir: \"/x\\nEVIL:x:0:0::/:/bin/sh\"}]\n"},
+		"a shell of two lines":               {userData: "#cloud-config\nusers: [{name: a, shell: \"/x\\nEVIL:x:0:0::/:/bin/sh\"}]\n"},
+		"a group of two lines":               {userData: "#cloud-config\ngroups: [\"a\\nEVIL:x:0:\"]\n"},
+		"a login that is more than a name":   {userData: "#cloud-config\nchpasswd: {users: [{name: 'root:*', password: EVIL}]}\n"},
+		"a password of two lines":            {userData: "#cloud-config\nchpasswd: {users: [{name: root, password: \"$6$a$b\\nroot:EVIL\"}]}\n"},
+		"a script that leads out":            {userData: mime},
+		"a user and a group without a name":  {userData: "#cloud-config\nusers: [{name: null}, null]\ngroups: [null]\n"},
+		"a rule of doas about somebody else": {userData: "#cloud-config\nusers: [{name: a, doas: [permit nopass EVIL]}]\n"},
+	} {
+		m := machine.Fake(system, noon)
+		in := given("i", c.userData)
+		in.Hostname = c.hostname
+		boot(t, m, Options{Given: in})
+		for _, file := range append(allFiles(t, m.Files, "/etc"), allFiles(t, m.Files, "/home")...) {
+			n, err := machine.Get(m.Files, file)
+			if err != nil || strings.Contains(n.Data+file, "EVIL") || strings.Contains("\n"+n.Data, "\nNone:") {
+				t.Errorf("%s: %s is %q, %v", name, file, n.Data, err)
+			}
+		}
+		if n, err := m.Files.Look("/etc/localtime"); err == nil && strings.Contains(n.Data, "EVIL") {
+			t.Errorf("%s: the zone is %s", name, n.Data)
+		}
+	}
+}
+
+// A home that is a folder of the system's stays the system's.
+func TestHomeOfTheSystem(t *testing.T) {
+	m := machine.Fake(debian, noon)
+	boot(t, m, Options{Given: given("i", "#cloud-config\nusers: [{name: ada, homedir: /etc, ssh_authorized_keys: [ssh-ed25519 AAAA c]}]\n")})
+	for _, name := range []string{"/etc", "/etc/passwd"} {
+		if n, err := m.Files.Look(name); err != nil || n.UID != 0 || n.Mode&0o022 != 0 {
+			t.Errorf("%s is %v %d:%d, %v", name, n.Mode, n.UID, n.GID, err)
+		}
+	}
+}
+
+// CVE-2019-0816: the keys that open an account are those that were given, each once, and no other, after any number of boots.
+func TestCVE_2019_0816_ExactlyTheGivenKeys(t *testing.T) {
+	const cloud, own, adas = "ssh-ed25519 AAAAcloud c", "ssh-ed25519 AAAAown o", "ssh-ed25519 AAAAada a"
+	m := machine.Fake(debian+"-- home/ --\n-- root/ 700 0:0 --\n", noon)
+	in := given("i", "#cloud-config\nssh_authorized_keys: ["+own+"]\nusers: [default, {name: ada, ssh_authorized_keys: ["+adas+"]}, {name: bob}]\n")
+	in.Keys = []instance.Key{{Line: cloud}}
+	for range 3 {
+		boot(t, m, Options{Given: in})
+		machine.RemoveAll(m.Files, "/var/lib/cloud/instance/sem/config_ssh")
+		machine.RemoveAll(m.Files, "/var/lib/cloud/instance/sem/config_users_groups")
+	}
+	for file, want := range map[string]string{
+		"/home/debian/.ssh/authorized_keys": cloud + "\n" + own + "\n", "/home/ada/.ssh/authorized_keys": adas + "\n", "/home/bob/.ssh/authorized_keys": "",
+	} {
+		text, err := m.Files.Read(file)
+		if text != want {
+			t.Errorf("%s is %q, %v; want %q", file, text, err, want)
+		}
+	}
+	for line := range strings.Lines(read(t, m, "/root/.ssh/authorized_keys")) {
+		if !strings.Contains(line, "Please login as the user") {
+			t.Errorf("root is opened by %s", line)
+		}
+	}
+}
+
+// CVE-2020-8907 and CVE-2020-8933: groups that are as good as root, docker and lxd among them, are nobody's by default.
+func TestCVE_2020_8907_CVE_2020_8933_NoGroupsByDefault(t *testing.T) {
+	m := machine.Fake(debian+"-- home/ --\n", noon)
+	m.Files.Append("/etc/group", "docker:x:990:\nlxd:x:991:\nsudo:x:27:\nvideo:x:44:\n", machine.File(0o644, ""))
+	boot(t, m, Options{Given: given("i", "#cloud-config\nusers: [default, {name: ada}]\n")})
+	for line := range strings.Lines(read(t, m, "/etc/group")) {
+		group, members, _ := strings.Cut(strings.TrimSpace(line), ":")
+		if strings.Contains(members, "ada") || (group == "docker" || group == "lxd") && !strings.HasSuffix(members, ":") {
+			t.Errorf("in the group %s are %s", group, members)
+		}
+	}
+}

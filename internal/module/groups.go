@@ -24,9 +24,11 @@ func (e *Env) groups() []membership {
 		r.addPairs(v, "groups")
 	case v.Kind == conf.List:
 		for i, item := range v.Items {
-			if item.Kind == conf.Map {
+			switch item.Kind {
+			case conf.Map:
 				r.addPairs(item, itemPath("groups", i))
-			} else if item.Kind != conf.List {
+			case conf.List, conf.Null:
+			default:
 				r.add(item.Text, nil, item.Origin, itemPath("groups", i))
 			}
 		}

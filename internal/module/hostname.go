@@ -2,10 +2,12 @@ package module
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"net/netip"
 	"slices"
 	"strings"
+	"unicode"
 
 	"openguest/internal/conf"
 	"openguest/internal/machine"
@@ -51,6 +53,16 @@ func (e *Env) hostName(k *hostnameKeys) hostName {
 		return hostName{short: "localhost", full: "localhost", isDefault: true}
 	}
 	return e.withDomain(name)
+}
+
+// check refuses a name that would not stay in its word of /etc/hostname and /etc/hosts.
+func (n hostName) check() error {
+	for _, name := range []string{n.short, n.full} {
+		if strings.ContainsFunc(name, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) || r == '#' || r == '/' }) {
+			return fmt.Errorf("%q cannot be the name of a machine; use letters, digits, dashes and dots", name)
+		}
+	}
+	return nil
 }
 
 // configuredName is what the machine should be called, for modules that have no say in it.

@@ -31,9 +31,19 @@ var locale = define(Module{
 	if isFalse(wanted) {
 		return Skip("locale is " + wanted)
 	}
+	if strings.ContainsFunc(wanted, isNoLocale) { // shells read the files that it is written to
+		return fmt.Errorf("%q cannot be the name of a locale", wanted)
+	}
 	e.Debug("Setting locale to %s", wanted)
 	return e.applyLocale(ctx, wanted, k.File)
 })
+
+// isNoLocale says that a letter is in the name of no locale.
+func isNoLocale(r rune) bool {
+	return r >= 0x80 || !isAlphanumeric(byte(r)) && !strings.ContainsRune("_.@-+,=:", r)
+}
+
+func isAlphanumeric(c byte) bool { return c|0x20 >= 'a' && c|0x20 <= 'z' || c >= '0' && c <= '9' }
 
 func isFalse(text string) bool { return !(&conf.Value{Kind: conf.String, Text: text}).Truth(true) }
 

@@ -32,16 +32,17 @@ var runcmd = define(Module{
 
 // script makes one shell script of the commands, in the form that cloud-init gives it.
 func (l commandList) script() string {
-	text := "#!/bin/sh\n"
+	var text strings.Builder
+	text.WriteString("#!/bin/sh\n")
 	for _, command := range l {
 		switch c := command.Value; {
 		case c.A != nil && *c.A != "":
-			text += *c.A + "\n"
+			text.WriteString(*c.A + "\n")
 		case c.B != nil:
-			text += quoted(*c.B) + "\n"
+			text.WriteString(quoted(*c.B) + "\n")
 		}
 	}
-	return text
+	return text.String()
 }
 
 // quoted puts each word in single quotes for a shell.

@@ -22,6 +22,9 @@ create_hostname_file: true
 		return Skip("preserve_hostname is set")
 	}
 	name, file := e.hostName(k), e.Paths.Data("set-hostname")
+	if err := name.check(); err != nil {
+		return err
+	}
 	switch {
 	case e.wasSet(file, name):
 		e.Debug("No hostname changes. Skipping set_hostname")

@@ -45,6 +45,9 @@ var updateEtcHosts = define(Module{
 // renderHosts writes /etc/hosts anew: from the image's template for the distribution, or for its family, or from ours.
 func (e *Env) renderHosts() error {
 	name := e.configuredName()
+	if err := name.check(); err != nil {
+		return err
+	}
 	file, text, err := e.templateText(dist.Hosts, "hosts."+e.Distro.ID+".tmpl", "hosts."+e.Distro.Family+".tmpl")
 	if err != nil {
 		return err
@@ -63,6 +66,9 @@ func (e *Env) renderHosts() error {
 
 // addToHosts adds a line with the machine's name, if there is none.
 func (e *Env) addToHosts(name hostName) error {
+	if err := name.check(); err != nil {
+		return err
+	}
 	text, err := e.Machine.Files.Read(hostsFile)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err

@@ -18,6 +18,9 @@ fqdn: myhost.example.com
 		return Skip("preserve_hostname is set")
 	}
 	name := e.hostName(k)
+	if err := name.check(); err != nil {
+		return err
+	}
 	if name.isDefault {
 		return Skip("Hostname is localhost. Let other services handle this.")
 	}

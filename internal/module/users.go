@@ -98,7 +98,7 @@ func (r *roster) readItem(item *conf.Value, key string) {
 	switch item.Kind {
 	case conf.Map:
 		name := "default"
-		if v := item.Get("name"); v != nil {
+		if v := item.Get("name"); !v.IsNull() {
 			name = v.Text
 		}
 		r.merge(name, item, key)

@@ -79,6 +79,8 @@ users:
 `, "user: admin\n", "users: []\n"},
 }, func(ctx context.Context, e *Env, _ *usersGroupsKeys) error {
 	e.oldSpellings()
+	e.emptyItems("groups")
+	e.emptyItems("users")
 	var all error
 	for _, g := range e.groups() {
 		all = errors.Join(all, e.Item(g.origin, g.key, func() error {
@@ -229,6 +231,19 @@ func (e *Env) oldSpellings() {
 	}
 	if v := e.Config.Get("users"); v != nil && (v.Kind == conf.String || v.Kind == conf.Map) {
 		say("users", "'users' of this type is deprecated in 22.2. Use 'users' as a list.")
+	}
+}
+
+// emptyItems says which items of a list are nothing.
+func (e *Env) emptyItems(key string) {
+	v := e.Config.Get(key)
+	if v == nil || v.Kind != conf.List {
+		return
+	}
+	for i, item := range v.Items {
+		if item.IsNull() {
+			e.Problem(conf.Problem{Origin: item.Origin, Path: itemPath(key, i), Message: "want a name or a mapping, have null", Level: conf.Rejected})
+		}
 	}
 }
 

@@ -121,7 +121,7 @@ func (f fileKeys) fetch(ctx context.Context, e *Env) (string, error) {
 }
 
 // contentLimit is what packed content may unpack to, in bytes.
-const contentLimit = 256 << 20
+const contentLimit = 64 << 20
 
 // unpack undoes the encodings of content. An unknown one is said, and the content taken as it is.
 func (f fileKeys) unpack(e *Env, content string) (string, error) {

@@ -279,3 +279,14 @@ func FuzzSummary(f *testing.F) {
 		conf.JSON(s.Data())
 	})
 }
+
+// Row B08: what the host of a container says in the environment holds the stages off too, and leaves the machine alone.
+func TestDisabledByEnvironment(t *testing.T) {
+	for _, stage := range Stages() {
+		m := machine.Fake(debian, noon)
+		failed, err := New(m, Options{KernelCommandLine: "cloud-init=disabled"}).Run(context.Background(), stage)
+		if failed != 0 || !errors.Is(err, ErrDisabled) || machine.Exists(m.Files, "/var/lib/cloud") {
+			t.Errorf("%s: %d errors, %v", stage, failed, err)
+		}
+	}
+}

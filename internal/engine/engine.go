@@ -30,6 +30,34 @@ const (
 // Stages are the stages of a boot, in order.
 func Stages() []Stage { return []Stage{Local, Network, Config, Final} }
 
+// event is the name of a stage in the log's lines about what began and ended.
+func (s Stage) event() string {
+	if s == Local || s == Config || s == Final {
+		return string(s)
+	}
+	return "init-network"
+}
+
+// work is what a stage does, in cloud-init's words.
+func (s Stage) work() string {
+	switch s {
+	case Local:
+		return "searching for local datasources"
+	case Config:
+		return "running modules for config"
+	case Final:
+		return "running modules for final"
+	}
+	return "searching for network datasources"
+}
+
+func outcome(errs []string) string {
+	if len(errs) > 0 {
+		return "FAIL"
+	}
+	return "SUCCESS"
+}
+
 // Options say how an engine is to work.
 type Options struct {
 	Version string             // of the program, for logs and files
@@ -110,6 +138,7 @@ func (e *Engine) Run(ctx context.Context, stage Stage) (int, error) {
 	if ctx.Err() != nil { // the stage has not ended: a boot in its middle must not look done
 		return len(errs), context.Cause(ctx)
 	}
+	e.log.event("finish: %s: %s: %s", stage.event(), outcome(errs), stage.work())
 	e.finish(stage, errs)
 	e.runLast(ctx)
 	return len(errs), nil

@@ -30,17 +30,9 @@ func (e *Engine) identify(ctx context.Context, stage source.Stage) (*instance.In
 	if e.options.Given != nil {
 		return e.options.Given, nil
 	}
-	last := e.recall()
 	env := e.sourceEnv(stage)
-	env.Last = last
-	if last == nil {
-		last = e.adopt()
-	} else if e.isCurrent(ctx, env, last) {
-		e.log.Log(module.Debug, "restored from cache: %s", last.Detail)
-		return last, nil
-	}
-	if last != nil && e.isKept() {
-		e.log.Log(module.Debug, "restored from cache: %s", last.Detail)
+	last, known := e.remembered(ctx, env)
+	if known {
 		return last, nil
 	}
 	choice := source.Detect(e.machine.Facts, env)
@@ -61,6 +53,29 @@ func (e *Engine) identify(ctx context.Context, stage source.Stage) (*instance.In
 		return in, nil
 	}
 	return nil, err
+}
+
+// remembered is the last known instance, if there is one, and whether it is this one without asking the cloud.
+func (e *Engine) remembered(ctx context.Context, env *source.Env) (last *instance.Instance, known bool) {
+	event := e.stage.event() + "/check-cache"
+	e.log.event("start: %s: attempting to read from cache [check]", event)
+	last = e.recall()
+	env.Last = last
+	if last == nil {
+		last = e.adopt()
+	} else {
+		known = e.isCurrent(ctx, env, last)
+	}
+	known = known || last != nil && e.isKept()
+	switch {
+	case known:
+		e.log.event("finish: %s: SUCCESS: restored from cache: %s", event, last.Detail)
+	case last != nil:
+		e.log.event("finish: %s: SUCCESS: cache invalid in datasource: %s", event, last.Detail)
+	default:
+		e.log.event("finish: %s: SUCCESS: no cache found", event)
+	}
+	return last, known
 }
 
 func firstOf(a, b error) error {

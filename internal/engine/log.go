@@ -53,6 +53,15 @@ func (l *log) Log(level module.Level, format string, args ...any) {
 	l.write(line)
 }
 
+// event writes a line that says when something began or ended. cloud-init's analyze looks for the file that it seems to
+// come from.
+func (l *log) event(format string, args ...any) {
+	source := l.source
+	l.source = "handlers.py"
+	l.Log(module.Debug, format, args...)
+	l.source = source
+}
+
 // write adds to the file. A log that cannot be written must not stop a boot: a full disk is said on the error output only.
 func (l *log) write(lines string) {
 	if l.file == "" {

@@ -153,14 +153,10 @@ func (e *Engine) isForDistro(entry listed) bool {
 // of others after they succeeded.
 func (e *Engine) runModule(ctx context.Context, entry listed) error {
 	name := "config-" + entry.name
-	what := string(e.stage)
-	if e.stage != Local && e.stage != Config && e.stage != Final {
-		what = "init-network"
-	}
-	event := what + "/" + name
-	e.log.Log(module.Debug, "start: %s: running %s with frequency %s", event, name, entry.every)
+	event := e.stage.event() + "/" + name
+	e.log.event("start: %s: running %s with frequency %s", event, name, entry.every)
 	if e.hasRun(name, entry.every) {
-		e.log.Log(module.Debug, "finish: %s: SUCCESS: %s previously ran", event, name)
+		e.log.event("finish: %s: SUCCESS: %s previously ran", event, name)
 		return nil
 	}
 	e.step(Step{Stage: e.stage, Module: entry.module.Name})
@@ -174,10 +170,10 @@ func (e *Engine) runModule(ctx context.Context, entry listed) error {
 	}
 	if err != nil && !isUnfinished(err) {
 		e.log.Log(module.Warning, "Running module %s failed: %s", entry.name, strings.ReplaceAll(err.Error(), "\n", "; "))
-		e.log.Log(module.Debug, "finish: %s: FAIL: running %s with frequency %s", event, name, entry.every)
+		e.log.event("finish: %s: FAIL: running %s with frequency %s", event, name, entry.every)
 		return err
 	}
-	e.log.Log(module.Debug, "finish: %s: SUCCESS: %s ran successfully and took %.3f seconds", event, name, took.Seconds())
+	e.log.event("finish: %s: SUCCESS: %s ran successfully and took %.3f seconds", event, name, took.Seconds())
 	return nil
 }
 

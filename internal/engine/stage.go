@@ -39,6 +39,9 @@ func (e *Engine) local(ctx context.Context) []string {
 func (e *Engine) network(ctx context.Context) []string {
 	e.begin(Network, "init")
 	if err := e.resume(); err == nil {
+		event := e.stage.event() + "/check-cache"
+		e.log.event("start: %s: attempting to read from cache [trust]", event)
+		e.log.event("finish: %s: SUCCESS: restored from cache with run check: %s", event, e.now.Detail)
 		if e.now.Mode == "local" {
 			e.log.Log(module.Debug, "[net] Exiting. datasource %s in local mode", e.now.Detail)
 			return nil

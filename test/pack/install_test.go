@@ -101,6 +101,27 @@ for u in cloud-init-local cloud-init-network cloud-config cloud-final; do system
 	expect(t, got, "after an upgrade", "enabled\ndisabled\ndisabled\nenabled")
 }
 
+// cloud-init of Debian 11 masks its units when it is removed: the stages would never run, and nothing would say why.
+func TestMasks(t *testing.T) {
+	got := sandbox(t, `
+systemctl --quiet mask cloud-final.service
+dpkg --remove cloud-init >/dev/null 2>&1
+DPKG_MAINTSCRIPT_PACKAGE=cloud-init deb-systemd-helper mask cloud-config.service cloud-init.service >/dev/null
+echo "## before"
+for u in cloud-init cloud-config cloud-final; do systemctl is-enabled $u 2>/dev/null; done
+dpkg --install /packages/*.deb >/root/dpkg 2>&1 || cat /root/dpkg
+echo "## after"
+for u in cloud-init-network cloud-config cloud-final; do systemctl is-enabled $u; done
+dpkg --purge cloud-init >/root/dpkg 2>&1 || cat /root/dpkg
+echo "## after the purge"
+for u in cloud-init-network cloud-config cloud-final; do systemctl is-enabled $u; done
+true
+`, false)
+	expect(t, got, "before", "masked\nmasked\nmasked")
+	expect(t, got, "after", "enabled\nenabled\nmasked")
+	expect(t, got, "after the purge", "enabled\nenabled\nmasked")
+}
+
 // lifetime sets a machine up with the real cloud-init and takes it through all that can happen to the package. The
 // script counts its runs; a host key that changes locks people out.
 const lifetime = `

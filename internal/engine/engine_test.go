@@ -124,6 +124,21 @@ cloud_final_modules:
 	}
 }
 
+// Row B16: a module for other distributions is left out, and said; who lists it as unverified gets it.
+func TestModulesForOtherDistributions(t *testing.T) {
+	const config = "-- etc/cloud/cloud.cfg --\nsystem_info: {distro: debian}\ncloud_config_modules: [yum_add_repo]\n"
+	for more, skipped := range map[string]bool{"": true, "unverified_modules: [yum-add-repo]\n": false} {
+		e := boot(t, machine.Fake(debian+config+more, noon), Options{Given: given("d", "#cloud-config\nyum_repos: {x: {baseurl: 'https://example/'}}\n")})
+		said := false
+		for _, v := range e.Verdicts() {
+			said = said || v.Key == "yum_repos" && v.Verdict == module.Skipped && strings.Contains(v.Reason, "this is debian")
+		}
+		if said != skipped {
+			t.Errorf("%q: skipped for the distribution: %v, want %v", more, said, skipped)
+		}
+	}
+}
+
 // Row L03: each form of output: sends a stage's output somewhere else.
 func TestOutputForms(t *testing.T) {
 	for text, want := range map[string]machine.Output{

@@ -129,8 +129,12 @@ func (e *Engine) runList(ctx context.Context, stage module.Stage) (errs []string
 
 // pythonTuple writes a failure as cloud-init does: tools read it.
 func pythonTuple(name string, err error) string {
-	text := strings.NewReplacer(`\`, `\\`, `'`, `\'`, "\n", `\n`).Replace(err.Error())
-	return fmt.Sprintf("('%s', RuntimeError('%s'))", name, text)
+	quote, text := "'", err.Error()
+	if strings.Contains(text, "'") && !strings.Contains(text, `"`) { // as Python's repr quotes
+		quote = `"`
+	}
+	text = strings.NewReplacer(`\`, `\\`, quote, `\`+quote, "\n", `\n`, "\t", `\t`, "\r", `\r`).Replace(text)
+	return fmt.Sprintf("('%s', RuntimeError(%s%s%s))", name, quote, text, quote)
 }
 
 // isForDistro says whether a module may run on this distribution.
@@ -146,6 +150,12 @@ func (e *Engine) isForDistro(entry listed) bool {
 	}
 	e.log.Log(module.Info, "Skipping modules '%s' because they are not verified on distro '%s'.  To run anyway, add them to 'unverified_modules' in config.",
 		entry.name, e.distro.ID)
+	for _, key := range entry.module.Keys() {
+		if v := e.config.Get(key); v != nil && !v.Equal(e.base.Get(key)) {
+			e.log.Verdict(module.Verdict{Origin: v.Origin.String(), Key: key, Verdict: module.Skipped, Module: entry.module.Name,
+				Reason: "it is for " + strings.Join(entry.module.Distros, ", ") + ", and this is " + e.distro.ID})
+		}
+	}
 	return false
 }
 

@@ -84,6 +84,12 @@ func gated(m *Module) *Module {
 	return m
 }
 
+// only is the same module where it is for some distributions.
+func only(m *Module, distros ...string) *Module {
+	m.Distros = distros
+	return m
+}
+
 // Run makes it so.
 func (m *Module) Run(ctx context.Context, e *Env) error { return m.run(ctx, e) }
 

@@ -1,5 +1,11 @@
 package module
 
+// Families of distributions that several modules are for.
+var (
+	debians = []string{"debian", "ubuntu", "raspberry-pi-os"}
+	suses   = []string{"opensuse", "opensuse-microos", "opensuse-tumbleweed", "opensuse-leap", "sle_hpc", "sle-micro", "sles"}
+)
+
 // The modules of cloud-init that are known and not there yet, with the keys that ask for them. One that is built leaves
 // this list.
 var unbuiltModules = []*Module{
@@ -10,28 +16,28 @@ var unbuiltModules = []*Module{
 	gated(unbuilt("resolv_conf", Init, PerInstance, "manage_resolv_conf", "resolv_conf")),
 	gated(unbuilt("ca_certs", Init, PerInstance, "ca_certs", "ca-certs")),
 	gated(unbuilt("rsyslog", Init, PerInstance, "rsyslog")),
-	gated(unbuilt("wireguard", Config, PerInstance, "wireguard")),
-	gated(unbuilt("snap", Config, PerInstance, "snap")),
-	gated(unbuilt("ubuntu_autoinstall", Config, Once, "autoinstall")),
-	unbuilt("ssh_import_id", Config, PerInstance, "ssh_import_id"),
+	only(gated(unbuilt("wireguard", Config, PerInstance, "wireguard")), "ubuntu"),
+	only(gated(unbuilt("snap", Config, PerInstance, "snap")), "ubuntu"),
+	only(gated(unbuilt("ubuntu_autoinstall", Config, Once, "autoinstall")), "ubuntu"),
+	only(unbuilt("ssh_import_id", Config, PerInstance, "ssh_import_id"), "alpine", "cos", "debian", "raspberry-pi-os", "ubuntu"),
 	gated(unbuilt("keyboard", Config, PerInstance, "keyboard")),
-	gated(unbuilt("apk_configure", Config, PerInstance, "apk_repos")),
-	gated(unbuilt("grub_dpkg", Config, PerInstance, "grub_dpkg", "grub-dpkg")),
-	gated(unbuilt("apt_pipelining", Config, PerInstance, "apt_pipelining")),
-	unbuilt("apt_configure", Config, PerInstance, "apt"),
-	gated(unbuilt("ubuntu_pro", Config, PerInstance, "ubuntu_pro", "ubuntu_advantage")),
+	only(gated(unbuilt("apk_configure", Config, PerInstance, "apk_repos")), "alpine"),
+	only(gated(unbuilt("grub_dpkg", Config, PerInstance, "grub_dpkg", "grub-dpkg")), "debian", "ubuntu"),
+	only(gated(unbuilt("apt_pipelining", Config, PerInstance, "apt_pipelining")), debians...),
+	only(unbuilt("apt_configure", Config, PerInstance, "apt"), debians...),
+	only(gated(unbuilt("ubuntu_pro", Config, PerInstance, "ubuntu_pro", "ubuntu_advantage")), "ubuntu"),
 	gated(unbuilt("ntp", Config, PerInstance, "ntp")),
-	gated(unbuilt("raspberry_pi", Config, PerInstance, "rpi")),
+	only(gated(unbuilt("raspberry_pi", Config, PerInstance, "rpi")), "raspberry-pi-os"),
 	gated(unbuilt("disable_ec2_metadata", Config, Always, "disable_ec2_metadata")),
-	unbuilt("byobu", Config, PerInstance, "byobu_by_default"),
-	gated(unbuilt("rh_subscription", Config, PerInstance, "rh_subscription")),
-	gated(unbuilt("spacewalk", Config, PerInstance, "spacewalk")),
-	gated(unbuilt("yum_add_repo", Config, PerInstance, "yum_repos", "yum_repo_dir")),
-	gated(unbuilt("zypper_add_repo", Config, Always, "zypper")),
-	gated(unbuilt("fan", Final, PerInstance, "fan")),
-	gated(unbuilt("landscape", Final, PerInstance, "landscape")),
-	gated(unbuilt("lxd", Final, PerInstance, "lxd")),
-	gated(unbuilt("ubuntu_drivers", Final, PerInstance, "drivers")),
+	only(unbuilt("byobu", Config, PerInstance, "byobu_by_default"), debians...),
+	only(gated(unbuilt("rh_subscription", Config, PerInstance, "rh_subscription")), "fedora", "rhel"),
+	only(gated(unbuilt("spacewalk", Config, PerInstance, "spacewalk")), "rhel", "fedora", "openeuler"),
+	only(gated(unbuilt("yum_add_repo", Config, PerInstance, "yum_repos", "yum_repo_dir")), "almalinux", "amazon", "azurelinux", "centos", "cloudlinux", "eurolinux", "fedora", "mariner", "openeuler", "OpenCloudOS", "openmandriva", "photon", "rhel", "rocky", "TencentOS", "virtuozzo"),
+	only(gated(unbuilt("zypper_add_repo", Config, Always, "zypper")), suses...),
+	only(gated(unbuilt("fan", Final, PerInstance, "fan")), "ubuntu"),
+	only(gated(unbuilt("landscape", Final, PerInstance, "landscape")), "ubuntu"),
+	only(gated(unbuilt("lxd", Final, PerInstance, "lxd")), "ubuntu"),
+	only(gated(unbuilt("ubuntu_drivers", Final, PerInstance, "drivers")), "ubuntu"),
 	gated(unbuilt("puppet", Final, PerInstance, "puppet")),
 	gated(unbuilt("chef", Final, Always, "chef")),
 	gated(unbuilt("ansible", Final, PerInstance, "ansible")),

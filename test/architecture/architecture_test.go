@@ -38,11 +38,12 @@ var rooms = map[string][]string{
 	// know the guest's only to package it.
 	"metadata": {},
 	"pack":     {},
-	"hostcli":  {"metadata", "pack", "cli", "dist"},
+	"vm":       {"metadata", "dist"},
+	"hostcli":  {"metadata", "vm", "pack", "cli", "dist"},
 }
 
 // hostRooms are outside the guest: they are no part of a plan, so the door and the guest's weight are none of their concern.
-var hostRooms = []string{"metadata", "pack", "hostcli"}
+var hostRooms = []string{"metadata", "vm", "pack", "hostcli"}
 
 // doors are the packages that reach the system, and who may use them.
 var doors = map[string][]string{

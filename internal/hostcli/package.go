@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -38,7 +39,7 @@ func packageCommand() *cobra.Command {
 			"and completion. The same program makes the same bytes. The time of the files is SOURCE_DATE_EPOCH, or else\n" +
 			"that of the commit that the program was built from.",
 		Example:   "  openguest-host package deb --out dist-packages --arch arm64",
-		Args:      cobra.MatchAll(cobra.ExactArgs(1), cobra.OnlyValidArgs),
+		Args:      oneKind,
 		ValidArgs: []string{"deb", "rpm"},
 		RunE: func(c *cobra.Command, args []string) error {
 			p.Kind = args[0]
@@ -53,6 +54,14 @@ func packageCommand() *cobra.Command {
 	c.Flags().StringVar(&p.Arch, "arch", p.Arch, "amd64 or arm64")
 	c.Flags().StringVar(&p.Program, "program", "", "the guest's program; without it the sources in this folder are built")
 	return c
+}
+
+// oneKind takes the kind of package.
+func oneKind(_ *cobra.Command, args []string) error {
+	if len(args) != 1 || args[0] != "deb" && args[0] != "rpm" {
+		return fmt.Errorf("package takes the kind of package, deb or rpm, and not %q", strings.Join(args, " "))
+	}
+	return nil
 }
 
 // Write writes the package and returns the name of its file.
@@ -125,7 +134,7 @@ func (p *Packaging) binary(ctx context.Context) ([]byte, error) {
 
 // build builds the guest from the sources in this folder.
 func build(ctx context.Context, file, arch string) error {
-	c := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags=-s -w", "-o", file, "openguest/cmd/openguest")
+	c := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=auto", "-ldflags=-s -w", "-o", file, "openguest/cmd/openguest")
 	c.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+arch)
 	if out, err := c.CombinedOutput(); err != nil {
 		return fmt.Errorf("build the guest for %s: %w\n%s\nname a program that is built already with --program, or run this in the folder of openguest's sources", arch, err, bytes.TrimSpace(out))

@@ -37,9 +37,11 @@ func (e *Engine) consume(ctx context.Context) error {
 	}
 	e.merge(&p)
 	e.checkKeys(p)
-	return errors.Join(
+	if !e.hasRun("consume_data", module.PerInstance) {
+		err = e.mark("consume_data", module.PerInstance)
+	}
+	return errors.Join(err,
 		e.put(path.Join(OwnState, "parts.json"), 0o600, string(text)),
-		e.mark("consume_data", module.PerInstance),
 		e.describeConfig())
 }
 

@@ -3,6 +3,7 @@ package metadata
 import (
 	"cmp"
 	"encoding/json"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -10,7 +11,7 @@ import (
 	"testing"
 )
 
-// insidePeer runs in namespaces of its own: an overlay over the peer's tree, the address of the metadata server on lo, two
+// insidePeer runs in namespaces of its own: an overlay over the peer's tree, the addresses of metadata servers on lo, two
 // interfaces, our server, and the stage of the real cloud-init that asks it. What that found is left in OUT.
 const insidePeer = `
 set -eu
@@ -18,7 +19,7 @@ mount --make-rprivate /
 mount -t tmpfs tmpfs "$WORK"; mkdir "$WORK"/u "$WORK"/w "$WORK"/root
 mount -t overlay overlay -o lowerdir="$TREE",upperdir="$WORK/u",workdir="$WORK/w" "$WORK/root"
 r=$WORK/root
-ip link set lo up; ip addr add 169.254.169.254/32 dev lo
+ip link set lo up; ip addr add 169.254.169.254/32 dev lo; ip addr add 100.100.100.200/32 dev lo
 ip link add eth0 address 52:54:00:ab:cd:01 type veth peer name far0
 ip link add eth1 address 52:54:00:ab:cd:02 type veth peer name far1
 mount -t tmpfs -o mode=755 tmpfs "$r/dev"
@@ -30,7 +31,7 @@ printf '%s\n' "$CONFIG" > "$r/etc/cloud/cloud.cfg.d/99-lab.cfg"
 printf '#!/bin/sh\ncase $2 in\n%s\nesac\n' "$DMI" > "$r/usr/sbin/dmidecode"; chmod 755 "$r/usr/sbin/dmidecode"
 printf '#!/bin/sh\necho none; exit 1\n' > "$r/usr/bin/systemd-detect-virt"; chmod 755 "$r/usr/bin/systemd-detect-virt"
 mkfifo "$WORK/ready"
-OPENGUEST_METADATA_CHILD="$DATA 169.254.169.254:80 web1" "$SELF" > "$WORK/ready" &
+OPENGUEST_METADATA_CHILD="$DATA 0.0.0.0:80 web1" "$SELF" > "$WORK/ready" &
 read -r addr < "$WORK/ready"
 hostname base
 PATH=/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 timeout 120 chroot "$r" /usr/bin/cloud-init init < /dev/null > "$OUT/output" 2>&1 || echo "init ended with $?" >> "$OUT/output"
@@ -42,30 +43,44 @@ cp "$r/etc/network/interfaces.d/50-cloud-init" "$OUT/interfaces" || true
 
 // A peerCase is a source of the real cloud-init, and what it must find.
 type peerCase struct {
-	dmi  string // the machine's identity, as cases of a shell
-	want map[string]string
+	dmi    string // the machine's identity, as cases of a shell
+	want   map[string]string
+	config map[string]any // of the source, beside its times
 }
 
 var peerCases = map[string]peerCase{
 	"GCE": {
-		`system-product-name) echo Google Compute Engine;;`,
-		map[string]string{
+		dmi: `system-product-name) echo Google Compute Engine;;`,
+		want: map[string]string{
 			"v1.instance_id": "4520031799277581759", "v1.local_hostname": "web1", "v1.availability_zone": "lab1-a", "v1.region": "lab1", "v1.cloud_name": "gce",
 			"ds.meta_data.public-keys-data.0": "bob:ssh-ed25519 AAAAC4 bob",
 		},
 	},
 	"Ec2": {
-		"system-uuid) echo ec2e1916-9099-7caf-fd21-012345abcdef;;\nsystem-serial-number) echo ec2e1916-9099-7caf-fd21-012345abcdef;;",
-		map[string]string{
+		dmi: "system-uuid) echo ec2e1916-9099-7caf-fd21-012345abcdef;;\nsystem-serial-number) echo ec2e1916-9099-7caf-fd21-012345abcdef;;",
+		want: map[string]string{
 			"v1.instance_id": "i-0123456789abcdef0", "v1.local_hostname": "web1", "v1.availability_zone": "lab1-a", "v1.region": "lab1", "v1.cloud_name": "aws",
 			"v1.public_ssh_keys.0": "ssh-ed25519 AAAAC3 alice@desk", "ds.meta-data.block-device-mapping.ephemeral0": "/dev/sdb",
 			"ds.meta-data.network.interfaces.macs.52:54:00:ab:cd:01.local-ipv4s": "10.0.0.5", "ds.meta-data.tags.instance.role": "web",
 			"ds.dynamic.instance-identity.document.accountId": "123456789012",
 		},
 	},
+	"AliYun": {
+		dmi: `system-product-name) echo Alibaba Cloud ECS;;`,
+		want: map[string]string{
+			"v1.instance_id": "i-0123456789abcdef0", "v1.local_hostname": "web1.lab.example", "v1.cloud_name": "aliyun", "v1.public_ssh_keys.0": "ssh-ed25519 AAAAC3 alice@desk",
+			"ds.meta-data.region-id": "lab1", "ds.meta-data.network-type": "vpc",
+		},
+	},
+	"NoCloud": {
+		config: map[string]any{"seedfrom": "http://169.254.169.254/nocloud/seed-token-1/"},
+		want: map[string]string{
+			"v1.instance_id": "i-0123456789abcdef0", "v1.local_hostname": "web1", "v1.platform": "nocloud", "v1.public_ssh_keys.0": "ssh-ed25519 AAAAC3 alice@desk",
+		},
+	},
 	"OpenStack": {
-		`system-product-name) echo OpenStack Nova;;`,
-		map[string]string{
+		dmi: `system-product-name) echo OpenStack Nova;;`,
+		want: map[string]string{
 			"v1.instance_id": "83679162-1378-4288-a2d4-70e13ec132aa", "v1.local_hostname": "web1", "v1.availability_zone": "lab1-a", "v1.cloud_name": "openstack",
 			"v1.public_ssh_keys.0": "ssh-ed25519 AAAAC3 alice@desk\n", "ds.meta_data.meta.role": "web", "ds.meta_data.name": "web1",
 		},
@@ -111,6 +126,10 @@ func checkPeer(t *testing.T, source string, out map[string][]byte, data string) 
 				t.Errorf("%q is not in the network that it set up:\n%s", want, out["interfaces"])
 			}
 		}
+	case "NoCloud":
+		if !strings.Contains(string(out["log"]), "/nocloud/seed-token-1/vendor-data (200, ") {
+			t.Error("it did not read the vendor-data")
+		}
 	case "Ec2":
 		if !strings.Contains(string(out["log"]), "Fetching Ec2 IMDSv2 API Token") || strings.Contains(string(out["log"]), "endpoint is probably disabled") {
 			t.Error("it read without a token")
@@ -140,9 +159,11 @@ func bootPeer(t *testing.T, tree, source string, c peerCase) (out map[string][]b
 	if source != "OpenStack" {
 		network["config"] = "disabled" // it would wait for DHCP, and nobody answers here
 	}
+	settings := map[string]any{"max_wait": 20, "timeout": 5, "retries": 1}
+	maps.Copy(settings, c.config)
 	config, err := json.Marshal(map[string]any{
 		"network": network, "datasource_list": []string{source, "None"}, "ssh_genkeytypes": []string{"ed25519"},
-		"datasource": map[string]any{source: map[string]any{"max_wait": 20, "timeout": 5, "retries": 1}},
+		"datasource": map[string]any{source: settings},
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -94,6 +94,8 @@ func (s *Server) answer(w http.ResponseWriter, hr *http.Request) {
 	f := s.faults.take(name, hr.URL.Path)
 	note.Fault = f.String()
 	if !f.pause(hr.Context()) {
+		note.Status = statusGone
+		s.finish(note)
 		return
 	}
 	r, refused := s.read(hr, name, path)

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"crypto/md5"
+	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -157,10 +158,7 @@ func (e *Engine) outside() userdata.Outside {
 		return e.paths.Instance("data", "urlcache", hex.EncodeToString(sum[:]))
 	}
 	return userdata.Outside{
-		Fetch: func(ctx context.Context, url string) ([]byte, error) {
-			r, err := e.state.Net.Fetch(ctx, machine.Request{URL: url, Tries: 11, Timeout: 5 * time.Second, Wait: time.Second})
-			return r.Body, err
-		},
+		Fetch: e.fetchIncluded,
 		Kept: func(url string) ([]byte, bool) {
 			text, err := e.state.Files.Read(cache(url))
 			return []byte(text), err == nil
@@ -171,6 +169,34 @@ func (e *Engine) outside() userdata.Outside {
 		},
 		Vars: e.templateVars,
 	}
+}
+
+// How often an address is tried: as cloud-init does, or, where the instance has had the text before, only so often that a
+// server that is gone does not hold up every boot.
+const (
+	includeTries      = 11
+	includeTriesAgain = 2
+)
+
+// fetchIncluded fetches what user-data includes. The text is kept: a server that is down at a later boot must not take
+// away what the instance was given.
+func (e *Engine) fetchIncluded(ctx context.Context, url string) ([]byte, error) {
+	sum := sha256.Sum256([]byte(e.now.ID + "\n" + url))
+	name := path.Join(OwnState, "included", hex.EncodeToString(sum[:]))
+	kept, missing := e.state.Files.Read(name)
+	tries := includeTriesAgain
+	if missing != nil {
+		tries = includeTries
+	}
+	r, err := e.state.Net.Fetch(ctx, machine.Request{URL: url, Tries: tries, Timeout: 5 * time.Second, Wait: time.Second})
+	if err != nil && missing == nil && ctx.Err() == nil {
+		e.log.Log(module.Warning, "include %s: %v; what it held at an earlier boot is used", machine.PublicURL(url), err)
+		return []byte(kept), nil
+	}
+	if err == nil {
+		err = errors.Join(e.folder(path.Dir(name), 0o700), e.put(name, 0o600, string(r.Body)))
+	}
+	return r.Body, err
 }
 
 // checkKeys says which top-level keys nobody knows, and what becomes of those that are no module's.

@@ -36,9 +36,12 @@ func Main(args []string, stdout, stderr io.Writer) int {
 	root.SetArgs(args[1:])
 	err := root.ExecuteContext(ctx)
 	var usage usageError
+	var status exitStatus
 	switch {
 	case err == nil:
 		return 0
+	case errors.As(err, &status):
+		return int(status)
 	case errors.As(err, &usage):
 		fmt.Fprintf(stderr, "usage: %s\nopenguest-host: %v\n", usage.command.UseLine(), err)
 		return 2
@@ -72,7 +75,7 @@ func (p *program) root() *cobra.Command {
 	c.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return usageError{c, err} })
 	c.CompletionOptions.HiddenDefaultCmd = true
 	c.PersistentFlags().StringVar(&p.data, "data", defaultData(), "the folder with the store and the admin socket")
-	c.AddCommand(p.serveCommand(), p.setCommand(), p.getCommand(), p.importCommand(), p.requestsCommand(), p.faultsCommand(), packageCommand())
+	c.AddCommand(p.serveCommand(), p.setCommand(), p.getCommand(), p.importCommand(), p.requestsCommand(), p.faultsCommand(), packageCommand(), vmCommand())
 	return c
 }
 

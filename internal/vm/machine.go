@@ -1,0 +1,281 @@
+package vm
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+
+	"openguest/internal/metadata"
+)
+
+// A Machine is one virtual machine: its disks, its network, and QEMU while it is on.
+type Machine struct {
+	config   Config
+	dir      string // everything that is its own
+	ctx      context.Context
+	end      context.CancelFunc
+	key      *Key
+	console  *console
+	networks []*network
+	closers  []io.Closer
+	metadata *metadata.Server
+	media    []string // files; a clone uses those of its origin
+
+	mu   sync.Mutex
+	qemu *process // nil before the first boot
+}
+
+// prepare makes everything of a machine but the process.
+func prepare(ctx context.Context, c Config) (m *Machine, err error) {
+	m = &Machine{config: c, console: newConsole(c.Console)}
+	m.ctx, m.end = context.WithCancel(ctx)
+	defer func() {
+		if err != nil {
+			m.Close()
+		}
+	}()
+	if m.dir, err = os.MkdirTemp("", "openguest-vm-"); err != nil {
+		return nil, fmt.Errorf("make a folder for the machine: %w", err)
+	}
+	if m.key, err = NewKey(); err != nil {
+		return nil, err
+	}
+	if err := m.disks(); err != nil {
+		return nil, err
+	}
+	return m, m.connect()
+}
+
+// disks makes the root disk, which holds only what differs from the image, the further disks and the media.
+func (m *Machine) disks() error {
+	_, err := run(m.ctx, "qemu-img", "create", "-q", "-f", "qcow2", "-b", m.config.Image.disk(), "-F", "raw", m.disk(0), m.config.RootSize)
+	if err != nil {
+		return fmt.Errorf("make the root disk: %w", err)
+	}
+	for i, size := range m.config.Disks {
+		if _, err := run(m.ctx, "qemu-img", "create", "-q", "-f", "qcow2", m.disk(i+1), size); err != nil {
+			return fmt.Errorf("make a disk of %s: %w", size, err)
+		}
+	}
+	for i := range m.config.Media {
+		name := filepath.Join(m.dir, fmt.Sprintf("medium%d.iso", i))
+		if err := m.config.Media[i].write(m.ctx, name); err != nil {
+			return err
+		}
+		m.media = append(m.media, name)
+	}
+	return nil
+}
+
+// connect makes the networks and what listens in them.
+func (m *Machine) connect() error {
+	for i := range m.config.NICs {
+		n, err := newNetwork(m.ctx, m.dir, i)
+		if err != nil {
+			return err
+		}
+		m.networks = append(m.networks, n)
+	}
+	if len(m.networks) > 0 && m.config.SSHPort != 0 {
+		l, err := m.networks[0].forward(m.ctx, m.config.SSHPort, sshPort)
+		if err != nil {
+			return err
+		}
+		m.closers = append(m.closers, l)
+	}
+	if len(m.networks) > 0 && m.config.Instance != nil {
+		return m.serve()
+	}
+	return nil
+}
+
+// serve starts the metadata server, which tells the machine's instance to whom it sees.
+func (m *Machine) serve() error {
+	store, err := metadata.OpenFile(filepath.Join(m.dir, "metadata"))
+	if err != nil {
+		return err
+	}
+	m.closers = append(m.closers, store)
+	s, err := metadata.NewServer(m.ctx, store, 64)
+	if err != nil {
+		return err
+	}
+	m.metadata, m.closers = s, append(m.closers, s)
+	instance := m.instance()
+	value, err := json.Marshal(instance)
+	if err != nil {
+		return err
+	}
+	if _, err := s.Catalog().Write(m.ctx, metadata.Change{Key: "instance/" + instance.Name, Value: value, IfMatch: metadata.Any}); err != nil {
+		return fmt.Errorf("tell the metadata server of the machine: %w", err)
+	}
+	l, err := m.networks[0].router.Listen("tcp", net.JoinHostPort(metadataAddress, "80"))
+	if err != nil {
+		return fmt.Errorf("listen at %s: %w", metadataAddress, err)
+	}
+	go func() { _ = s.Serve(l, instance.Name) }()
+	return nil
+}
+
+// instance is what was asked for, with the interfaces that the machine has.
+func (m *Machine) instance() *metadata.Instance {
+	i := *m.config.Instance
+	i.Name = or(i.Name, "vm")
+	for n := len(i.NICs); n < m.config.NICs; n++ {
+		i.NICs = append(i.NICs, metadata.NIC{MAC: macOf(n), IPs: []string{addressOf(n) + "/24"}, Gateway: gatewayOf(n), MTU: mtu, DNS: []string{gatewayOf(n)}, DHCP: true})
+	}
+	return &i
+}
+
+func (m *Machine) disk(i int) string { return filepath.Join(m.dir, fmt.Sprintf("disk%d.qcow2", i)) }
+func (m *Machine) socket() string    { return filepath.Join(m.dir, "qmp.sock") }
+
+// Metadata is the machine's metadata server, to change what it tells or to make it fail; nil where Config.Instance was nil.
+func (m *Machine) Metadata() *metadata.Server { return m.metadata }
+
+// Console is the end of what the machine printed.
+func (m *Machine) Console(lines int) string { return m.console.tail(lines) }
+
+// WaitConsole waits until the machine has printed a text since it was last switched on.
+func (m *Machine) WaitConsole(ctx context.Context, text string) error {
+	return m.console.wait(ctx, text, m.Off())
+}
+
+// firstBoot boots with the machine's files in a second initrd behind the image's.
+func (m *Machine) firstBoot() error {
+	files, err := fileArchive(append(m.key.files(), m.config.Files...))
+	if err != nil {
+		return err
+	}
+	base, err := os.ReadFile(m.config.Image.initrd())
+	if err != nil {
+		return fmt.Errorf("read the image's initrd: %w; build the image again", err)
+	}
+	name := filepath.Join(m.dir, "initrd.img")
+	if err := os.WriteFile(name, append(base, files...), 0o600); err != nil {
+		return fmt.Errorf("write the machine's initrd: %w", err)
+	}
+	return m.switchOn(name)
+}
+
+// Boot switches a machine on that is off. Its disks are as they were left.
+func (m *Machine) Boot() error {
+	select {
+	case <-m.Off():
+	default:
+		return errors.New("the machine is on already")
+	}
+	m.console.forget()
+	return m.switchOn(m.config.Image.initrd())
+}
+
+func (m *Machine) switchOn(initrd string, more ...string) error {
+	p, err := startQEMU(m.ctx, append(m.arguments(initrd), more...), m.console, m.config.Keyboard)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err == nil {
+		m.qemu = p
+	}
+	return err
+}
+
+// Off is closed when the machine is off.
+func (m *Machine) Off() <-chan struct{} {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.qemu.done
+}
+
+func (m *Machine) offBecause() error { return m.qemu.because() }
+
+// Wait waits until the machine is off.
+func (m *Machine) Wait(ctx context.Context) error {
+	select {
+	case <-m.Off():
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// PowerCut switches the machine off as if its plug was pulled: what it has not written to its disks is lost.
+func (m *Machine) PowerCut(ctx context.Context) error {
+	if _, err := m.QMP(ctx, "quit", nil); err != nil {
+		return err
+	}
+	return m.Wait(ctx)
+}
+
+// PowerOff asks the system to switch itself off, and waits until it has.
+func (m *Machine) PowerOff(ctx context.Context) error {
+	if _, err := m.QMP(ctx, "system_powerdown", nil); err != nil {
+		return err
+	}
+	return m.Wait(ctx)
+}
+
+// Snapshot keeps the whole state of the machine, memory and disks, under a name. The machine runs on.
+func (m *Machine) Snapshot(ctx context.Context, name string) error {
+	return m.monitor(ctx, "savevm "+name)
+}
+
+// Clone starts another machine from a snapshot, with a network of its own. Its seeds are those of the origin, which must be closed
+// after it. It has no metadata server and no port on the host.
+func (m *Machine) Clone(ctx context.Context, snapshot string) (*Machine, error) {
+	if _, err := m.QMP(ctx, "stop", nil); err != nil { // so that QEMU writes down what it holds
+		return nil, err
+	}
+	c := m.config
+	c.Instance, c.SSHPort = nil, 0
+	clone := &Machine{config: c, console: newConsole(c.Console), key: m.key, media: m.media}
+	clone.ctx, clone.end = context.WithCancel(ctx)
+	err := clone.copyOf(m, snapshot)
+	if _, cont := m.QMP(ctx, "cont", nil); err == nil {
+		err = cont
+	}
+	if err != nil {
+		clone.Close()
+		return nil, fmt.Errorf("clone the machine: %w", err)
+	}
+	return clone, nil
+}
+
+func (m *Machine) copyOf(origin *Machine, snapshot string) (err error) {
+	if m.dir, err = os.MkdirTemp("", "openguest-vm-"); err != nil {
+		return err
+	}
+	for i := range len(m.config.Disks) + 1 {
+		if _, err := run(m.ctx, "cp", "--reflink=auto", origin.disk(i), m.disk(i)); err != nil {
+			return err
+		}
+	}
+	if err := m.connect(); err != nil {
+		return err
+	}
+	return m.switchOn(m.config.Image.initrd(), "-loadvm", snapshot)
+}
+
+// Close switches the machine off and removes everything that it left.
+func (m *Machine) Close() error {
+	m.end()
+	if m.qemu != nil {
+		<-m.Off()
+	}
+	for _, c := range slices.Backward(m.closers) {
+		c.Close()
+	}
+	for _, n := range m.networks {
+		n.close()
+	}
+	if m.dir == "" {
+		return nil
+	}
+	return os.RemoveAll(m.dir)
+}

@@ -1,0 +1,144 @@
+package vm
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// recipeVersion changes whenever an image is made in another way that the recipe's words do not show.
+const recipeVersion = "3"
+
+// packages are what a small cloud image of Debian has.
+var packages = []string{
+	"systemd", "systemd-sysv", "dbus", "udev", "libpam-systemd", "libnss-systemd", "linux-image-cloud-amd64", "openssh-server", "iproute2",
+	"sudo", "login", "passwd", "tzdata", "cloud-guest-utils", "e2fsprogs", "gdisk", "fdisk", "ca-certificates", "curl", "procps", "kmod", "util-linux",
+}
+
+// A recipe is all that decides what is in an image.
+type recipe struct {
+	release  string
+	sources  []string
+	settings []string // of apt
+}
+
+func (b *Builder) recipe() recipe {
+	m := hostMirrors()
+	m.main = or(b.Mirror, m.main)
+	return recipe{release: b.Release, sources: m.lines(b.Release), settings: aptSettings()}
+}
+
+// aptSettings are the host's settings without which its mirrors cannot be reached, such as a proxy.
+func aptSettings() (all []string) {
+	out, err := run(context.Background(), "apt-config", "dump", "Acquire")
+	if err != nil {
+		return nil
+	}
+	for line := range strings.Lines(string(out)) {
+		line = strings.TrimSpace(line)
+		name, value, _ := strings.Cut(line, " ")
+		if value != `"";` && (strings.HasPrefix(name, "Acquire::http") || strings.HasPrefix(name, "Acquire::Check") || name == "Acquire::Retries") {
+			all = append(all, line)
+		}
+	}
+	return all
+}
+
+func (r recipe) words() []string {
+	words := append([]string{recipeVersion, r.release, initScript, strings.Join(modules, " ")}, packages...)
+	words = append(append(words, r.sources...), r.settings...)
+	for _, f := range imageFiles {
+		words = append(words, f.Name, f.Link, string(f.Data))
+	}
+	return words
+}
+
+// cook makes the disk, kernel and initrd in a folder.
+func (r recipe) cook(ctx context.Context, dir string, progress func(string)) error {
+	tree := filepath.Join(dir, "tree")
+	progress(fmt.Sprintf("installing Debian %s (about a minute and a half, once)", r.release))
+	if _, err := run(ctx, "mmdebstrap", r.arguments(dir, tree)...); err != nil {
+		return err
+	}
+	defer remove(tree)
+	if err := customize(tree); err != nil {
+		return err
+	}
+	progress("writing the disk")
+	image := &Image{dir: dir}
+	if err := takeKernel(ctx, tree, filepath.Join(dir, "busybox"), image); err != nil {
+		return err
+	}
+	return writeDisk(ctx, tree, image.disk())
+}
+
+func (r recipe) arguments(dir, tree string) []string {
+	args := []string{
+		"--mode=root", "--variant=minbase", "--quiet", "--include=" + strings.Join(append([]string{"busybox-static"}, packages...), ","),
+		"--hook-dir=/usr/share/mmdebstrap/hooks/merged-usr",
+		"--aptopt=Acquire::Languages \"none\"", "--aptopt=APT::Install-Recommends \"false\"",
+		"--dpkgopt=path-exclude=/usr/share/man/*", "--dpkgopt=path-exclude=/usr/share/locale/*",
+		"--dpkgopt=path-exclude=/usr/share/doc/*", "--dpkgopt=path-include=/usr/share/doc/*/copyright",
+		// The initrd is made of busybox; the image does not keep it.
+		`--customize-hook=cp "$1/bin/busybox" "` + filepath.Join(dir, "busybox") + `"`,
+		`--customize-hook=chroot "$1" dpkg --purge busybox-static`,
+	}
+	for _, s := range r.settings {
+		args = append(args, "--aptopt="+s)
+	}
+	return append(append(args, r.release, tree), r.sources...)
+}
+
+// imageFiles make of a Debian tree one that boots as the images of clouds do: no host keys, no machine id, networkd with DHCP on
+// every interface that nothing else is said of, a shell on the serial console.
+var imageFiles = []File{
+	{Name: "/etc/hostname", Data: []byte("debian\n")},
+	{Name: "/etc/hosts", Data: []byte("127.0.0.1 localhost\n::1 localhost\n")},
+	{Name: "/etc/fstab", Data: []byte("LABEL=root / ext4 rw,discard,errors=remount-ro 0 1\n")},
+	{Name: "/etc/machine-id"},
+	{Name: "/etc/resolv.conf", Data: []byte("nameserver " + gatewayOf(0) + "\n")},
+	{Name: "/etc/systemd/network/90-lab.network", Data: []byte("[Match]\nName=en* eth*\n[Network]\nDHCP=yes\n[DHCPv4]\nRouteMetric=100\n")},
+	{Name: "/etc/systemd/system/multi-user.target.wants/systemd-networkd.service", Link: "/lib/systemd/system/systemd-networkd.service"},
+	{Name: "/etc/systemd/system/dbus-org.freedesktop.network1.service", Link: "/lib/systemd/system/systemd-networkd.service"},
+	{Name: "/etc/systemd/system/sockets.target.wants/systemd-networkd.socket", Link: "/lib/systemd/system/systemd-networkd.socket"},
+	{Name: "/etc/systemd/system/network-online.target.wants/systemd-networkd-wait-online.service", Link: "/lib/systemd/system/systemd-networkd-wait-online.service"},
+	{Name: "/etc/systemd/system/serial-getty@ttyS0.service.d/lab.conf", Data: []byte("[Service]\nExecStart=\nExecStart=-/sbin/agetty --autologin root --keep-baud 115200 %I vt220\n")},
+	{Name: "/etc/systemd/system/apt-daily.timer", Link: "/dev/null"},
+	{Name: "/etc/systemd/system/apt-daily-upgrade.timer", Link: "/dev/null"},
+	{Name: "/etc/systemd/system/e2scrub_all.timer", Link: "/dev/null"},
+	{Name: "/etc/systemd/system/dpkg-db-backup.timer", Link: "/dev/null"},
+	{Name: "/etc/systemd/system/fstrim.timer", Link: "/dev/null"},
+}
+
+// customize puts the image's own files into the tree.
+func customize(tree string) error {
+	keys, _ := filepath.Glob(filepath.Join(tree, "etc/ssh/ssh_host_*_key*"))
+	for _, name := range keys {
+		if err := os.Remove(name); err != nil {
+			return err
+		}
+	}
+	for _, f := range imageFiles {
+		if err := f.place(tree); err != nil {
+			return fmt.Errorf("put %s into the image: %w", f.Name, err)
+		}
+	}
+	return nil
+}
+
+// place writes the file below a folder.
+func (f *File) place(root string) error {
+	name := filepath.Join(root, f.Name)
+	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+		return err
+	}
+	if err := os.RemoveAll(name); err != nil {
+		return err
+	}
+	if f.Link != "" {
+		return os.Symlink(f.Link, name)
+	}
+	return os.WriteFile(name, f.Data, os.FileMode(or(f.Mode, 0o644)))
+}

@@ -88,12 +88,27 @@ func firstOf(a, b error) error {
 // isCurrent says whether the remembered instance is this one without asking the cloud: it was found in this very boot, or
 // its source can tell.
 func (e *Engine) isCurrent(ctx context.Context, env *source.Env, last *instance.Instance) bool {
-	running, err := e.state.Files.Read(path.Join(e.paths.Run, ".instance-id"))
-	if err == nil && strings.TrimSpace(running) == last.ID {
+	if e.isRunning(last) {
 		return true
 	}
 	s := source.Named(last.Source)
 	return s != nil && s.Check != nil && s.Check(ctx, env, last)
+}
+
+// isRunning says that an instance was settled on in this very boot.
+func (e *Engine) isRunning(in *instance.Instance) bool {
+	running, err := e.state.Files.Read(path.Join(e.paths.Run, ".instance-id"))
+	return err == nil && strings.TrimSpace(running) == in.ID
+}
+
+// isIdentified says that an earlier stage of this boot settled on the instance. Where it did not, because its source needs
+// the network, the one of the last boot proves nothing.
+func (e *Engine) isIdentified() bool {
+	if e.now != nil {
+		return true
+	}
+	last := e.recall()
+	return last != nil && e.isRunning(last) || e.adoptRunning() != nil
 }
 
 // isKept says that the machine stays the instance that it was until somebody cleans it, whatever its source says.

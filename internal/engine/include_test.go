@@ -46,3 +46,33 @@ func TestIncludesOutliveTheirServer(t *testing.T) {
 		t.Error("another instance was given what the first had fetched")
 	}
 }
+
+// Rule 5: a source that answers only when the network is up is asked at every boot; the last boot's answer does not stand
+// in for it while it speaks.
+func TestNetworkSourceIsAskedAgain(t *testing.T) {
+	m := machine.Fake(debian+"-- etc/cloud/cloud.cfg --\ndatasource_list: [NoCloud]\ndatasource: {NoCloud: {seedfrom: 'http://seed.example/'}}\n", noon)
+	m.Net = seeds{"http://seed.example/meta-data": "instance-id: first\n", "http://seed.example/user-data": "#cloud-config\n{}\n"}
+	if e := boot(t, m, Options{}); e.now == nil || e.now.ID != "first" {
+		t.Fatalf("the first boot came to %+v", e.now)
+	}
+	machine.RemoveAll(m.Files, "/run/cloud-init")
+	m.Net = seeds{"http://seed.example/meta-data": "instance-id: second\n", "http://seed.example/user-data": "#cloud-config\n{}\n"}
+	if e := boot(t, m, Options{}); e.now == nil || e.now.ID != "second" {
+		t.Errorf("the seed names another instance, and the machine is %+v", e.now)
+	}
+	machine.RemoveAll(m.Files, "/run/cloud-init")
+	m.Net = seeds{}
+	if e := boot(t, m, Options{}); e.now == nil || e.now.ID != "second" {
+		t.Errorf("the seed is silent, and the machine is %+v", e.now)
+	}
+}
+
+// seeds are texts by address; what is not there does not answer.
+type seeds map[string]string
+
+func (s seeds) Fetch(_ context.Context, r machine.Request) (machine.Response, error) {
+	if text, ok := s[r.URL]; ok {
+		return machine.Response{Status: 200, Body: []byte(text)}, nil
+	}
+	return machine.Response{}, errors.New("connection refused")
+}

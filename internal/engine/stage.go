@@ -38,7 +38,7 @@ func (e *Engine) local(ctx context.Context) []string {
 // network is the second stage: what the cloud gave is taken apart, and the first list of modules runs.
 func (e *Engine) network(ctx context.Context) []string {
 	e.begin(Network, "init")
-	if err := e.resume(); err == nil {
+	if e.isIdentified() && e.resume() == nil {
 		event := e.stage.event() + "/check-cache"
 		e.log.event("start: %s: attempting to read from cache [trust]", event)
 		e.log.event("finish: %s: SUCCESS: restored from cache with run check: %s", event, e.now.Detail)

@@ -1,6 +1,7 @@
 package machine
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -18,13 +19,19 @@ type outputs struct {
 	files walked
 	mutex sync.Mutex
 	open  map[string]*sink
+
+	patience time.Duration // how long a text of ours waits for whoever reads it
 }
+
+// sayLimit is that, for what we say ourselves. People's programs wait for whom they like.
+const sayLimit = 5 * time.Second
 
 // A sink is where one stream of a program goes. A program writes into the file itself, not through us: what it leaves
 // running may go on writing when we are gone.
 type sink struct {
 	file *os.File
 	echo *os.File // where what comes into the file is shown too, as tee does; may be nil
+	deaf bool     // whoever reads it took nothing for too long
 }
 
 // streams are the two sinks of a program.
@@ -43,6 +50,29 @@ func (o *outputs) streams(output Output) (s streams, err error) {
 	s.err, err = o.sink(output.Err, os.Stderr)
 	return s, err
 }
+
+// say writes a text of ours. A pipe that nobody empties costs the text and the wait once, and not the boot.
+func (o *outputs) say(s *sink, text string) error {
+	if s.deaf {
+		return errDeaf
+	}
+	written := make(chan error, 1)
+	go func() {
+		_, err := s.file.WriteString(text)
+		written <- err
+	}()
+	patience := time.NewTimer(o.patience)
+	defer patience.Stop()
+	select {
+	case err := <-written:
+		return err
+	case <-patience.C:
+		s.deaf = true
+		return errDeaf
+	}
+}
+
+var errDeaf = errors.New("print: whoever reads the output takes nothing of it")
 
 // sink opens one spelling: "| tee -a FILE" is so common that we do what it does without a process.
 func (o *outputs) sink(spelling string, own *os.File) (*sink, error) {
@@ -66,7 +96,7 @@ func (o *outputs) newSink(spelling string, own *os.File) (*sink, error) {
 		command = strings.TrimSpace(command)
 		if name, more, ok := teeOf(command); ok {
 			file, err := o.file(name, more)
-			return &sink{file, own}, err
+			return &sink{file: file, echo: own}, err
 		}
 		return pipeTo(command, own)
 	}

@@ -24,7 +24,7 @@ type programs struct {
 }
 
 func newPrograms(files walked, ledger *Ledger) programs {
-	return programs{ledger, &outputs{files: files.quiet(), open: map[string]*sink{}}}
+	return programs{ledger, &outputs{files: files.quiet(), open: map[string]*sink{}, patience: sayLimit}}
 }
 
 // Can looks for the program where we look for programs.
@@ -199,6 +199,5 @@ func (p programs) Say(o Output, text string) error {
 		return err
 	}
 	defer streams.follow()()
-	_, err = streams.out.file.WriteString(text)
-	return err
+	return p.outputs.say(streams.out, text)
 }

@@ -145,3 +145,24 @@ func TestCVE_2021_3429_ErrorsShowNoCommandOfPeople(t *testing.T) {
 		t.Errorf("a script that fails is not named: %v", err)
 	}
 }
+
+// Rule 4: output: may name a command that does not read. What we print ourselves must not wait for it forever.
+func TestNobodyReadsTheOutput(t *testing.T) {
+	m, err := Live()
+	if err != nil {
+		t.Fatal(err)
+	}
+	read, write, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer read.Close()
+	p := m.Commands.(programs)
+	p.outputs.patience = time.Millisecond
+	p.outputs.open["| sleep 1000"] = &sink{file: write}
+	for range 2 {
+		if err := p.Say(Output{Out: "| sleep 1000"}, strings.Repeat("x", 1<<20)); !errors.Is(err, errDeaf) {
+			t.Errorf("it was said: %v", err)
+		}
+	}
+}

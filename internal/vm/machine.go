@@ -26,7 +26,7 @@ type Machine struct {
 	networks []*network
 	closers  []io.Closer
 	metadata *metadata.Server
-	media    []string // files; a clone uses those of its origin
+	media    []string // files
 
 	mu   sync.Mutex
 	qemu *process // nil before the first boot
@@ -167,9 +167,7 @@ func (m *Machine) firstBoot() error {
 
 // Boot switches a machine on that is off. Its disks are as they were left.
 func (m *Machine) Boot() error {
-	select {
-	case <-m.Off():
-	default:
+	if !m.isOff() {
 		return errors.New("the machine is on already")
 	}
 	m.console.forget()
@@ -190,7 +188,21 @@ func (m *Machine) switchOn(initrd string, more ...string) error {
 func (m *Machine) Off() <-chan struct{} {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if m.qemu == nil {
+		off := make(chan struct{})
+		close(off)
+		return off
+	}
 	return m.qemu.done
+}
+
+func (m *Machine) isOff() bool {
+	select {
+	case <-m.Off():
+		return true
+	default:
+		return false
+	}
 }
 
 func (m *Machine) offBecause() error { return m.qemu.because() }
@@ -226,48 +238,74 @@ func (m *Machine) Snapshot(ctx context.Context, name string) error {
 	return m.monitor(ctx, "savevm "+name)
 }
 
-// Clone starts another machine from a snapshot, with a network of its own. Its seeds are those of the origin, which must be closed
-// after it. It has no metadata server and no port on the host.
+// Clone starts another machine from a snapshot, with a network of its own. It has no metadata server and no port on the host.
 func (m *Machine) Clone(ctx context.Context, snapshot string) (*Machine, error) {
-	if _, err := m.QMP(ctx, "stop", nil); err != nil { // so that QEMU writes down what it holds
+	c, err := m.Twin(ctx)
+	if err != nil {
 		return nil, err
 	}
-	c := m.config
-	c.Instance, c.SSHPort = nil, 0
-	clone := &Machine{config: c, console: newConsole(c.Console), key: m.key, media: m.media}
-	clone.ctx, clone.end = context.WithCancel(ctx)
-	err := clone.copyOf(m, snapshot)
-	if _, cont := m.QMP(ctx, "cont", nil); err == nil {
-		err = cont
+	if err := c.switchOn(c.config.Image.initrd(), "-loadvm", snapshot); err != nil {
+		c.Close()
+		return nil, err
 	}
-	if err != nil {
-		clone.Close()
-		return nil, fmt.Errorf("clone the machine: %w", err)
-	}
-	return clone, nil
+	return c, nil
 }
 
-func (m *Machine) copyOf(origin *Machine, snapshot string) (err error) {
+// Twin gives another machine, which is off, with what stands on the disks of this one at this moment: as if this one's plug was pulled.
+// It has a network of its own, no metadata server and no port on the host.
+func (m *Machine) Twin(ctx context.Context) (*Machine, error) {
+	c := m.config
+	c.Instance, c.SSHPort = nil, 0
+	twin := &Machine{config: c, console: newConsole(c.Console), key: m.key}
+	twin.ctx, twin.end = context.WithCancel(ctx)
+	err := m.paused(ctx, func() error { return twin.copyOf(m) })
+	if err == nil {
+		err = twin.connect()
+	}
+	if err != nil {
+		twin.Close()
+		return nil, fmt.Errorf("copy the machine: %w", err)
+	}
+	return twin, nil
+}
+
+// paused does something while the machine stands still, if it is on. QEMU then holds nothing back that belongs on the disks.
+func (m *Machine) paused(ctx context.Context, do func() error) error {
+	if m.isOff() {
+		return do()
+	}
+	if _, err := m.QMP(ctx, "stop", nil); err != nil {
+		return err
+	}
+	err := do()
+	_, cont := m.QMP(ctx, "cont", nil)
+	return errors.Join(err, cont)
+}
+
+// copyOf copies disks and media.
+func (m *Machine) copyOf(origin *Machine) (err error) {
 	if m.dir, err = os.MkdirTemp("", "openguest-vm-"); err != nil {
 		return err
 	}
+	files := slices.Clone(origin.media)
 	for i := range len(m.config.Disks) + 1 {
-		if _, err := run(m.ctx, "cp", "--reflink=auto", origin.disk(i), m.disk(i)); err != nil {
+		files = append(files, origin.disk(i))
+	}
+	for _, name := range files {
+		if _, err := run(m.ctx, "cp", "--reflink=auto", name, m.dir); err != nil {
 			return err
 		}
 	}
-	if err := m.connect(); err != nil {
-		return err
+	for _, name := range origin.media {
+		m.media = append(m.media, filepath.Join(m.dir, filepath.Base(name)))
 	}
-	return m.switchOn(m.config.Image.initrd(), "-loadvm", snapshot)
+	return nil
 }
 
 // Close switches the machine off and removes everything that it left.
 func (m *Machine) Close() error {
 	m.end()
-	if m.qemu != nil {
-		<-m.Off()
-	}
+	<-m.Off()
 	for _, c := range slices.Backward(m.closers) {
 		c.Close()
 	}

@@ -45,7 +45,7 @@ type groupRoster []membership
 
 // addPairs takes in a mapping from groups to their members.
 func (r *groupRoster) addPairs(v *conf.Value, key string) {
-	for _, pair := range v.Pairs {
+	for _, pair := range byName(v) {
 		r.add(pair.Key.Text, groupNames(pair.Value), pair.Key.Origin, key+"."+pair.Key.Text)
 	}
 }

@@ -68,7 +68,7 @@ func (r *roster) read(v *conf.Value) {
 	switch {
 	case v.IsNull():
 	case v.Kind == conf.Map:
-		for _, pair := range v.Pairs {
+		for _, pair := range byName(v) {
 			r.readPair(pair)
 		}
 	case v.Kind == conf.List:
@@ -80,6 +80,12 @@ func (r *roster) read(v *conf.Value) {
 			r.add(name, mapping(v), v.Origin, "users."+name)
 		}
 	}
+}
+
+// byName are the pairs of a mapping in the order of their keys. cloud-init makes users and groups in that order, and so
+// numbers them.
+func byName(v *conf.Value) []conf.Pair {
+	return slices.SortedFunc(slices.Values(v.Pairs), func(a, b conf.Pair) int { return strings.Compare(a.Key.Text, b.Key.Text) })
 }
 
 func (r *roster) readPair(pair conf.Pair) {

@@ -35,7 +35,7 @@ class Distro:
     def get_default_user(self): return (self.cfg.get("system_info") or {}).get("default_user")
 out = []
 for text in json.loads(sys.argv[1]):
-    cfg = yaml.safe_load(text)
+    cfg = yaml.safe_load(yaml.dump(yaml.safe_load(text)))  # it reads the file that it wrote, where keys are sorted
     users, groups = ug_util.normalize_users_groups(cfg, Distro(cfg))
     out.append([list(users.items()), list(groups.items())])
 print(json.dumps(out))`

@@ -3,6 +3,7 @@ package machine
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path"
@@ -57,8 +58,50 @@ func readLabels(device string) (labels []string, kind string) {
 // mountFolder is where file systems are mounted for us alone.
 const mountFolder = "/run/cloud-init/tmp"
 
-// Mount mounts a device below a folder that only root may enter.
+// Mount reads vfat and iso9660 itself, as seeds come in them, and asks the kernel for the others.
 func (d liveDisks) Mount(device Device) (Files, func() error, error) {
+	switch device.Type {
+	case "vfat":
+		return openDevice(device, openFAT)
+	case "iso9660":
+		return openDevice(device, openISO9660)
+	}
+	return d.mount(device)
+}
+
+// openDevice reads a file system on a device that stays open until close.
+func openDevice(device Device, open func(*io.SectionReader) (*volume, error)) (files Files, close func() error, err error) {
+	f, err := os.Open(device.Path)
+	var v *volume
+	if err == nil {
+		v, err = openVolume(f, open)
+	}
+	if err != nil {
+		f.Close()
+		return nil, nil, fmt.Errorf("open %s, which is %s labelled %q: %w", device.Path, device.Type, device.Label, deviceError(err))
+	}
+	return walked{store: v}, f.Close, nil
+}
+
+// openVolume reads a file system on all of an open disk.
+func openVolume(f *os.File, open func(*io.SectionReader) (*volume, error)) (*volume, error) {
+	size, err := f.Seek(0, io.SeekEnd) // a device's own size is no part of what stat says
+	if err != nil {
+		return nil, err
+	}
+	return open(io.NewSectionReader(f, 0, size))
+}
+
+// deviceError says what the kernel's numbers mean for opening a device.
+func deviceError(err error) error {
+	if errors.Is(err, fs.ErrPermission) {
+		return fmt.Errorf("%w: %w", ErrRoot, fs.ErrPermission)
+	}
+	return bare(err)
+}
+
+// mount mounts a device below a folder that only root may enter.
+func (d liveDisks) mount(device Device) (Files, func() error, error) {
 	dir, err := d.mountPoint()
 	if err != nil {
 		return nil, nil, fmt.Errorf("make a folder to mount %s: %w", device.Path, err)

@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 
@@ -40,55 +41,102 @@ func liveDisksForTest(t *testing.T) liveDisks {
 	return liveDisks{files: walked{store: store}}
 }
 
-// A seed is found on a device of its own, read, and the device is free again. Row D14.
+// seedDisks are disks as people make them, with a seed on them.
+var seedDisks = map[string]func(t *testing.T, dir string) (file string){
+	"vfat": func(t *testing.T, dir string) string {
+		file := makeFAT(t, "as cloud-localds does")
+		copyToFAT(t, file, dir)
+		return file
+	},
+	"iso9660": func(t *testing.T, dir string) string { return makeISO(t, "xorriso, Rock Ridge and Joliet", dir) },
+}
+
+// A seed is found on a device of its own and read, whatever the kernel has modules for. Row D14.
 func TestSeedDisks(t *testing.T) {
-	for name, want := range map[string]string{"fat16": "CIDATA", "iso": "cidata", "ext4": "a label of 16"} {
-		t.Run(name, func(t *testing.T) {
-			d := liveDisksForTest(t)
-			device := loopDevice(t, makeDisk(t, name))
-			found := deviceAt(t, d, device, want)
-			files, closeDisk, err := d.Mount(found)
-			if err != nil && strings.Contains(err.Error(), "no such file system") {
-				t.Skipf("the kernel here cannot mount %s", found.Type)
+	for kind, makeSeed := range seedDisks {
+		t.Run(kind, func(t *testing.T) {
+			d, dir := liveDisksForTest(t), t.TempDir()
+			writeFile(t, dir+"/user-data", "#cloud-config\n")
+			writeFile(t, dir+"/meta-data", "instance-id: i-1\n")
+			device := loopDevice(t, makeSeed(t, dir))
+			found := deviceAt(t, d, device, "cidata", "CIDATA")
+			if found.Type != kind {
+				t.Errorf("it is %s", found.Type)
 			}
+			files, closeDisk, err := d.Mount(found)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if _, err := files.Put("/new", File(0o644, "x")); err == nil {
-				t.Error("a seed was written to")
+			compareTree(t, files, dir, sameName)
+			if _, err := files.Put("/user-data", File(0o644, "x")); !errors.Is(err, fs.ErrPermission) {
+				t.Errorf("a seed was written to: %v", err)
 			}
-			if names, err := files.List("/"); err != nil || len(names) > 1 {
-				t.Errorf("there are %q on the disk: %v", names, err)
-			}
-			if name == "iso" {
-				if text, err := files.Read("user-data"); err != nil || text != "#cloud-config\n" {
-					t.Errorf("the user-data are %q, %v", text, err)
-				}
-			}
-			if info, err := os.Stat(mountFolder); err != nil || info.Mode().Perm() != 0o700 {
-				t.Errorf("%s is %v, %v; others could read the seed", mountFolder, info, err)
+			if mounts, _ := os.ReadFile("/proc/mounts"); strings.Contains(string(mounts), device+" ") {
+				t.Errorf("%s is mounted; the kernel has no part in this", device)
 			}
 			if err := closeDisk(); err != nil {
 				t.Error(err)
 			}
-			if left, err := os.ReadDir(mountFolder); err != nil || len(left) != 0 {
-				t.Errorf("below %s there is left %v, %v", mountFolder, left, err)
-			}
-			if mounts, _ := os.ReadFile("/proc/mounts"); strings.Contains(string(mounts), device+" ") {
-				t.Errorf("%s is still mounted", device)
+			if _, err := files.Read("/user-data"); !errors.Is(err, os.ErrClosed) {
+				t.Errorf("the device is still open: %v", err)
 			}
 		})
 	}
 }
 
-func deviceAt(t *testing.T, d liveDisks, path, label string) Device {
+// What is no FAT in spite of its label, and a device that is gone, cost an error.
+func TestOpenOfNothing(t *testing.T) {
+	empty := t.TempDir() + "/disk"
+	writeFile(t, empty, "")
+	for device, want := range map[Device]string{
+		{Path: "/dev/none", Label: "cidata", Type: "iso9660"}: `open /dev/none, which is iso9660 labelled "cidata": no such file or directory`,
+		{Path: empty, Label: "CIDATA", Type: "vfat"}:          "open " + empty + `, which is vfat labelled "CIDATA": its first sector is none of a FAT file system`,
+	} {
+		if _, _, err := (liveDisks{}).Mount(device); err == nil || err.Error() != want {
+			t.Errorf("the error is %v, want %s", err, want)
+		}
+	}
+}
+
+// A file system that seeds do not come in is mounted for us alone, and the device is free again.
+func TestMount(t *testing.T) {
+	d := liveDisksForTest(t)
+	device := loopDevice(t, makeDisk(t, "ext4"))
+	files, closeDisk, err := d.Mount(deviceAt(t, d, device, "a label of 16"))
+	if err != nil && strings.Contains(err.Error(), "no such file system") {
+		t.Skip("the kernel here cannot mount ext4")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := files.Put("/new", File(0o644, "x")); err == nil {
+		t.Error("a disk was written to")
+	}
+	if names, err := files.List("/"); err != nil || len(names) > 1 {
+		t.Errorf("there are %q on the disk: %v", names, err)
+	}
+	if info, err := os.Stat(mountFolder); err != nil || info.Mode().Perm() != 0o700 {
+		t.Errorf("%s is %v, %v; others could read the disk", mountFolder, info, err)
+	}
+	if err := closeDisk(); err != nil {
+		t.Error(err)
+	}
+	if left, err := os.ReadDir(mountFolder); err != nil || len(left) != 0 {
+		t.Errorf("below %s there is left %v, %v", mountFolder, left, err)
+	}
+	if mounts, _ := os.ReadFile("/proc/mounts"); strings.Contains(string(mounts), device+" ") {
+		t.Errorf("%s is still mounted", device)
+	}
+}
+
+func deviceAt(t *testing.T, d liveDisks, path string, labels ...string) Device {
 	t.Helper()
-	found, err := d.Labelled("none such", label)
+	found, err := d.Labelled(labels...)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, device := range found {
-		if device.Path == path && device.Label == label {
+		if device.Path == path && slices.Contains(labels, device.Label) {
 			return device
 		}
 	}

@@ -170,7 +170,7 @@ func (t *trial) documents() (s vm.Seed, err error) {
 // guestFiles are what the guest's package brings, without documentation.
 func (t *trial) guestFiles() ([]vm.File, error) {
 	if t.guest == "none" {
-		return nil, nil
+		return vm.Bare(), nil
 	}
 	name, err := t.findGuest()
 	if err != nil {

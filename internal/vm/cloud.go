@@ -26,6 +26,7 @@ const productID = "ec2a1f6e-6b0c-4f3e-9d51-0c7a53c1b001"
 // its images' tools look for.
 var clouds = map[string][]string{
 	"nocloud":      {},
+	"nocloud-http": {"type=1,serial=ds=nocloud;s=http://" + metadataAddress + "/nocloud/"},
 	"configdrive":  {},
 	"none":         {},
 	"gce":          {"type=1,manufacturer=Google,product=Google Compute Engine,serial=GoogleCloud-4F1D2C3B4A5968778695A4B3C2D1E0F0"},
@@ -41,7 +42,8 @@ var clouds = map[string][]string{
 func Clouds() []string { return slices.Sorted(maps.Keys(clouds)) }
 
 // InCloud makes the machine one of a cloud: its firmware says so, and its seed lies where that cloud has it. The name nocloud puts it
-// on a medium labelled cidata, configdrive on one labelled config-2, none nowhere; the others have it in the metadata server.
+// on a medium labelled cidata, configdrive on one labelled config-2, none nowhere; nocloud-http and the others have it in the metadata
+// server.
 func (c *Config) InCloud(name string, s Seed) error {
 	firmware, known := clouds[name]
 	if !known {
@@ -62,7 +64,7 @@ func (c *Config) InCloud(name string, s Seed) error {
 		}
 		c.Media = append(c.Media, medium)
 	default:
-		c.Instance = &metadata.Instance{Name: "vm", Clouds: []string{name}, UserData: s.UserData, VendorData: s.VendorData, NetworkConfig: s.NetworkConfig}
+		c.Instance = &metadata.Instance{Name: "vm", Clouds: []string{strings.TrimSuffix(name, "-http")}, UserData: s.UserData, VendorData: s.VendorData, NetworkConfig: s.NetworkConfig}
 		if name == "openstack" || name == "azure" {
 			c.Instance.ID = productID
 		}

@@ -62,6 +62,30 @@ func TestNoCloudLogin(t *testing.T) {
 	if out := ask(t, m, "openguest status; hostname; cat /etc/app.conf /var/tmp/runcmd"); out != "status: done\nharbour\nlisten: 8080\nonce\n" {
 		t.Errorf("after the first boot:\n%s", out)
 	}
+	t.Run("in a clone", func(t *testing.T) { loggedInToClone(t, m, key) })
+}
+
+// loggedInToClone goes on in another machine from a snapshot of the first, which is switched off.
+func loggedInToClone(t *testing.T, m *vm.Machine, key *vm.Key) {
+	if err := m.Snapshot(within(t), "booted"); err != nil {
+		t.Fatal(err)
+	}
+	ask(t, m, "touch /run/after-the-snapshot")
+	if err := m.PowerCut(within(t)); err != nil {
+		t.Fatal(err)
+	}
+	clone, err := m.Clone(t.Context(), "booted")
+	if err != nil {
+		t.Fatal(err)
+	}
+	watch(t, clone)
+	if err := clone.WaitSSH(within(t)); err != nil {
+		t.Fatal(err)
+	}
+	loggedIn(t, clone, key)
+	if out := ask(t, clone, "ls /run/after-the-snapshot 2>&1 || true"); !strings.Contains(out, "No such file") {
+		t.Errorf("the clone knows what came after its snapshot: %s", out)
+	}
 }
 
 // state is what a second boot must not change: who may log in, the machine's own keys, its name and what ran once.

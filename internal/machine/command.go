@@ -17,7 +17,7 @@ type Commands interface {
 	Do(ctx context.Context, c Change) error
 	Can(c Change) error // what Do would refuse before it starts
 	Run(ctx context.Context, p Program) error
-	Say(o Output, text string) error // prints as a program would
+	Say(o Output, text string) error // prints a line of ours where errors go
 }
 
 // A Question is a command that only asks.

@@ -192,12 +192,12 @@ func (p programs) run(ctx context.Context, program Program) error {
 	}
 }
 
-// Say prints a text to where output goes.
+// Say prints a text of ours to where errors go: what people's programs print stays theirs.
 func (p programs) Say(o Output, text string) error {
 	streams, err := p.outputs.streams(o)
 	if err != nil {
 		return err
 	}
 	defer streams.follow()()
-	return p.outputs.say(streams.out, text)
+	return p.outputs.say(streams.err, text)
 }

@@ -161,7 +161,7 @@ func TestNobodyReadsTheOutput(t *testing.T) {
 	p.outputs.patience = time.Millisecond
 	p.outputs.open["| sleep 1000"] = &sink{file: write}
 	for range 2 {
-		if err := p.Say(Output{Out: "| sleep 1000"}, strings.Repeat("x", 1<<20)); !errors.Is(err, errDeaf) {
+		if err := p.Say(Output{Out: "| sleep 1000", Err: "&1"}, strings.Repeat("x", 1<<20)); !errors.Is(err, errDeaf) {
 			t.Errorf("it was said: %v", err)
 		}
 	}

@@ -22,6 +22,7 @@ type Env struct {
 	Output   machine.Output // where people's programs print
 	Report   Report
 	Module   string // whose environment this is
+	Listed   string // the same, as cloud.cfg's list spells it; may be empty
 	Version  string // of the program, for what is said and written
 	// Last takes what is to be done when the stage has ended and its results are written: nothing of ours comes after it.
 	Last func(do func(context.Context) error)

@@ -1,6 +1,7 @@
 package module
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -78,7 +79,7 @@ func runParts(ctx context.Context, e *Env, folder string, prefix []string) error
 		}
 	}
 	if failed != nil {
-		e.Warn("Failed to run module %s (%s in %s)", e.Module, path.Base(folder), folder)
+		e.Warn("Failed to run module %s (%s in %s)", cmp.Or(e.Listed, e.Module), path.Base(folder), folder)
 		return fmt.Errorf("Runparts: %d failures (%s) in %d attempted commands", len(failed), strings.Join(failed, ","), attempted)
 	}
 	return unfinished

@@ -101,7 +101,7 @@ func (o *outline) tooMuch(limit int, what string) {
 // count counts a sign or a comment.
 func (o *outline) count() {
 	if o.signs++; o.signs > maxSigns {
-		o.tooMuch(maxSigns, "signs and comments")
+		o.tooMuch(maxSigns, "parts (keys, list items, quotes, brackets and comments)")
 	}
 }
 

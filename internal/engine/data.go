@@ -203,7 +203,22 @@ func redacted(data any, at string, sensitive []string) any {
 	return out
 }
 
+// isSecretName says whether a key names a password, a token or a private key. Clouds put such into their metadata without
+// marking them.
+func isSecretName(key string) bool {
+	key = strings.ReplaceAll(strings.ToLower(key), "-", "_")
+	for _, word := range []string{"password", "passwd", "admin_pass", "adminpass", "token", "secret", "private_key"} {
+		if key == word || strings.HasSuffix(key, "_"+word) {
+			return true
+		}
+	}
+	return false
+}
+
 func isSensitive(name, key string, sensitive []string) bool {
+	if isSecretName(key) {
+		return true
+	}
 	for _, s := range sensitive {
 		if strings.EqualFold(s, name) || strings.EqualFold(s, key) {
 			return true

@@ -165,8 +165,8 @@ func TestInstanceData(t *testing.T) {
 	m := machine.Fake(debian, noon)
 	in := given("i-1", "#cloud-config\n{}\n")
 	in.Cloud, in.Platform, in.Region = "aws", "ec2", "cn-north-1"
-	in.Metadata = map[string]any{"blob": []byte{0xff, 0}, "security-credentials": map[string]any{"token": "geheim"}, "deep": map[string]any{"token": "geheim"}}
-	in.Sensitive = []string{"ds/meta_data/deep/token"}
+	in.Metadata = map[string]any{"blob": []byte{0xff, 0}, "security-credentials": map[string]any{"token": "geheim"}, "deep": map[string]any{"word": "geheim"}, "admin_pass": "geheim"}
+	in.Sensitive = []string{"ds/meta_data/deep/word"}
 	boot(t, m, Options{Given: in})
 	shown := read(t, m, "/run/cloud-init/instance-data.json")
 	if strings.Contains(shown, "geheim") {
@@ -176,7 +176,7 @@ func TestInstanceData(t *testing.T) {
 	if err := json.Unmarshal([]byte(shown), &data); err != nil {
 		t.Fatal(err)
 	}
-	want := []any{"ds/meta_data/deep/token", "ds/meta_data/security-credentials", "merged_cfg", "merged_system_cfg"}
+	want := []any{"ds/meta_data/admin_pass", "ds/meta_data/deep/word", "ds/meta_data/security-credentials", "ds/meta_data/security-credentials/token", "merged_cfg", "merged_system_cfg"}
 	if got := data["sensitive_keys"].([]any); !slices.Equal(got, want) {
 		t.Errorf("sensitive_keys are %v, want %v", got, want)
 	}

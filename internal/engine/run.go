@@ -105,26 +105,45 @@ func (e *Engine) frequency(item *conf.Value, entry listed, every string) module.
 
 // runList runs the modules of a stage and returns what failed, in the form that status.json has.
 func (e *Engine) runList(ctx context.Context, stage module.Stage) (errs []string) {
-	var inactive []string
-	for _, entry := range e.list(stage) {
+	for _, entry := range e.active(stage) {
 		if ctx.Err() != nil {
 			return errs
-		}
-		if !entry.module.IsActive(e.config) {
-			inactive = append(inactive, entry.name)
-			continue
-		}
-		if !e.isForDistro(entry) {
-			continue
 		}
 		if err := e.runModule(ctx, entry); err != nil {
 			errs = append(errs, pythonTuple(entry.name, err))
 		}
 	}
+	return errs
+}
+
+// active are the modules of a stage for which there is something to do here. The others are named before one runs.
+func (e *Engine) active(stage module.Stage) (active []listed) {
+	var inactive, foreign, forced []string
+	for _, entry := range e.list(stage) {
+		switch {
+		case !entry.module.IsActive(e.config):
+			inactive = append(inactive, entry.name)
+			continue
+		case e.isForDistro(entry):
+		case e.isForced(entry):
+			forced = append(forced, entry.name)
+		default:
+			foreign = append(foreign, entry.name)
+			continue
+		}
+		active = append(active, entry)
+	}
 	if inactive != nil {
 		e.log.Log(module.Info, "Skipping modules '%s' because no applicable config is provided.", strings.Join(inactive, ","))
 	}
-	return errs
+	if foreign != nil {
+		e.log.Log(module.Info, "Skipping modules '%s' because they are not verified on distro '%s'.  To run anyway, add them to 'unverified_modules' in config.",
+			strings.Join(foreign, ","), e.distro.ID)
+	}
+	if forced != nil {
+		e.log.Log(module.Info, "running unverified_modules: '%s'", strings.Join(forced, ", "))
+	}
+	return active
 }
 
 // pythonTuple writes a failure as cloud-init does: tools read it.
@@ -137,26 +156,14 @@ func pythonTuple(name string, err error) string {
 	return fmt.Sprintf("('%s', RuntimeError(%s%s%s))", name, quote, text, quote)
 }
 
-// isForDistro says whether a module may run on this distribution.
+// isForDistro says whether a module is made for this distribution.
 func (e *Engine) isForDistro(entry listed) bool {
-	if len(entry.module.Distros) == 0 || slices.Contains(entry.module.Distros, e.distro.ID) {
-		return true
-	}
-	for _, name := range e.config.Get("unverified_modules").Strings() {
-		if module.ID(name) == entry.module.Name {
-			e.log.Log(module.Info, "running unverified_modules: '%s'", entry.name)
-			return true
-		}
-	}
-	e.log.Log(module.Info, "Skipping modules '%s' because they are not verified on distro '%s'.  To run anyway, add them to 'unverified_modules' in config.",
-		entry.name, e.distro.ID)
-	for _, key := range entry.module.Keys() {
-		if v := e.config.Get(key); v != nil && !v.Equal(e.base.Get(key)) {
-			e.log.Verdict(module.Verdict{Origin: v.Origin.String(), Key: key, Verdict: module.Skipped, Module: entry.module.Name,
-				Reason: "it is for " + strings.Join(entry.module.Distros, ", ") + ", and this is " + e.distro.ID})
-		}
-	}
-	return false
+	return len(entry.module.Distros) == 0 || slices.Contains(entry.module.Distros, e.distro.ID)
+}
+
+// isForced says whether somebody wants a module on whatever distribution.
+func (e *Engine) isForced(entry listed) bool {
+	return slices.ContainsFunc(e.config.Get("unverified_modules").Strings(), func(name string) bool { return module.ID(name) == entry.module.Name })
 }
 
 // runModule runs one module if it is due. The semaphore of one that must never run twice is written before it runs, that

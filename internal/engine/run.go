@@ -125,7 +125,7 @@ func (e *Engine) active(stage module.Stage) (active []listed) {
 			inactive = append(inactive, entry.name)
 			continue
 		case e.isForDistro(entry):
-		case e.isForced(entry):
+		case e.isWanted(entry):
 			forced = append(forced, entry.name)
 		default:
 			foreign = append(foreign, entry.name)
@@ -161,8 +161,8 @@ func (e *Engine) isForDistro(entry listed) bool {
 	return len(entry.module.Distros) == 0 || slices.Contains(entry.module.Distros, e.distro.ID)
 }
 
-// isForced says whether somebody wants a module on whatever distribution.
-func (e *Engine) isForced(entry listed) bool {
+// isWanted says whether somebody wants a module on whatever distribution.
+func (e *Engine) isWanted(entry listed) bool {
 	return slices.ContainsFunc(e.config.Get("unverified_modules").Strings(), func(name string) bool { return module.ID(name) == entry.module.Name })
 }
 

@@ -129,6 +129,7 @@ func (e *Engine) active(stage module.Stage) (active []listed) {
 			forced = append(forced, entry.name)
 		default:
 			foreign = append(foreign, entry.name)
+			e.sayForeign(entry.module)
 			continue
 		}
 		active = append(active, entry)
@@ -161,9 +162,29 @@ func (e *Engine) isForDistro(entry listed) bool {
 	return len(entry.module.Distros) == 0 || slices.Contains(entry.module.Distros, e.distro.ID)
 }
 
+// leaveForeign says of each key of a module for other distributions that nothing is done about it.
+func (e *Engine) leaveForeign(entry listed) {
+	for _, key := range entry.module.Keys() {
+		if v := e.config.Get(key); v != nil && !v.Equal(e.base.Get(key)) {
+			e.log.Verdict(module.Verdict{Origin: v.Origin.String(), Key: key, Verdict: module.Skipped, Module: entry.module.Name,
+				Reason: "it is for " + strings.Join(entry.module.Distros, ", ") + ", and this is " + e.distro.ID})
+		}
+	}
+}
+
 // isWanted says whether somebody wants a module on whatever distribution.
 func (e *Engine) isWanted(entry listed) bool {
 	return slices.ContainsFunc(e.config.Get("unverified_modules").Strings(), func(name string) bool { return module.ID(name) == entry.module.Name })
+}
+
+// sayForeign gives their verdict to the keys of a module that is for other distributions.
+func (e *Engine) sayForeign(m *module.Module) {
+	for _, key := range m.Keys() {
+		if v := e.config.Get(key); v != nil && !v.Equal(e.base.Get(key)) {
+			e.log.Verdict(module.Verdict{Origin: v.Origin.String(), Key: key, Verdict: module.Skipped, Module: m.Name,
+				Reason: "it is for " + strings.Join(m.Distros, ", ") + ", and this is " + e.distro.ID})
+		}
+	}
 }
 
 // runModule runs one module if it is due. The semaphore of one that must never run twice is written before it runs, that

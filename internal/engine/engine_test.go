@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"io/fs"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -194,6 +195,53 @@ func TestStateFiles(t *testing.T) {
 	}
 	if err := json.Unmarshal([]byte(read(t, m, "/run/cloud-init/result.json")), &result); err != nil || result.V1.Datasource == "" {
 		t.Errorf("result.json: %v, %+v", err, result)
+	}
+}
+
+// Rows S03, S08, S10, S15: what update_hostname remembers, the parts as MIME, a semaphore for each module that ran, and the
+// whole configuration for root alone.
+func TestStateOfModules(t *testing.T) {
+	m := machine.Fake(debian+"-- etc/hostname --\nold\n", noon)
+	boot(t, m, Options{Given: given("s", "#cloud-config\nhostname: web01\nruncmd: [ls]\n")})
+	if got := read(t, m, "/var/lib/cloud/data/previous-hostname"); got != "web01" && got != "web01\n" {
+		t.Errorf("previous-hostname holds %q: a name that a person sets later would be overwritten", got)
+	}
+	if !strings.Contains(read(t, m, "/var/lib/cloud/instance/user-data.txt.i"), "Content-Type: text/cloud-config") {
+		t.Error("user-data.txt.i does not hold the parts as MIME")
+	}
+	sems, err := m.Files.List("/var/lib/cloud/instance/sem")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"config_set_hostname", "config_users_groups", "config_ssh", "config_runcmd", "consume_data"} {
+		if !slices.Contains(sems, name) {
+			t.Errorf("there is no semaphore %s among %v: the module would run at every boot", name, sems)
+		}
+	}
+	for _, name := range []string{"config_scripts_user", "config_timezone", "config_bootcmd"} {
+		if slices.Contains(sems, name) {
+			t.Errorf("%s is marked as done; it waits for the first boot, or was not asked for", name)
+		}
+	}
+	n, err := machine.Get(m.Files, "/run/cloud-init/combined-cloud-config.json")
+	if err != nil || n.Mode != 0o600 || !strings.Contains(n.Data, `"hostname": "web01"`) {
+		t.Errorf("combined-cloud-config.json: %v, %v", n.Mode, err)
+	}
+}
+
+// Row U18: what the user says counts more than what the vendor says, and the vendor's counts where the user says nothing.
+func TestVendorDataIsBelowUserData(t *testing.T) {
+	in := given("u", "#cloud-config\nhostname: mine\n")
+	in.VendorData = []byte("#cloud-config\nhostname: theirs\nruncmd: [vendor]\n")
+	in.VendorData2 = []byte("#cloud-config\nruncmd: [second]\ntimezone: UTC\n")
+	e := boot(t, machine.Fake(debian, noon), Options{Given: in})
+	for key, want := range map[string]string{"hostname": "mine", "timezone": "UTC"} {
+		if got := e.config.Get(key).Str(""); got != want {
+			t.Errorf("%s is %q, want %q", key, got, want)
+		}
+	}
+	if got := e.config.Get("runcmd"); got == nil || got.Items[0].Text != "second" {
+		t.Errorf("runcmd is %v, want vendor-data2's: of the two vendors the second counts", got.Data())
 	}
 }
 

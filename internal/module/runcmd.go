@@ -36,7 +36,7 @@ func (l commandList) script() string {
 	text.WriteString("#!/bin/sh\n")
 	for _, command := range l {
 		switch c := command.Value; {
-		case c.A != nil && *c.A != "":
+		case c.A != nil:
 			text.WriteString(*c.A + "\n")
 		case c.B != nil:
 			text.WriteString(quoted(*c.B) + "\n")

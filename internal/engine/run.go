@@ -129,7 +129,7 @@ func (e *Engine) active(stage module.Stage) (active []listed) {
 			forced = append(forced, entry.name)
 		default:
 			foreign = append(foreign, entry.name)
-			e.sayForeign(entry.module)
+			e.leaveForeign(entry)
 			continue
 		}
 		active = append(active, entry)
@@ -175,16 +175,6 @@ func (e *Engine) leaveForeign(entry listed) {
 // isWanted says whether somebody wants a module on whatever distribution.
 func (e *Engine) isWanted(entry listed) bool {
 	return slices.ContainsFunc(e.config.Get("unverified_modules").Strings(), func(name string) bool { return module.ID(name) == entry.module.Name })
-}
-
-// sayForeign gives their verdict to the keys of a module that is for other distributions.
-func (e *Engine) sayForeign(m *module.Module) {
-	for _, key := range m.Keys() {
-		if v := e.config.Get(key); v != nil && !v.Equal(e.base.Get(key)) {
-			e.log.Verdict(module.Verdict{Origin: v.Origin.String(), Key: key, Verdict: module.Skipped, Module: m.Name,
-				Reason: "it is for " + strings.Join(m.Distros, ", ") + ", and this is " + e.distro.ID})
-		}
-	}
 }
 
 // runModule runs one module if it is due. The semaphore of one that must never run twice is written before it runs, that

@@ -36,7 +36,7 @@ func vmBuildCommand() *cobra.Command {
 			if err == nil {
 				fmt.Fprintln(c.OutOrStdout(), image.Dir())
 			}
-			return err
+			return unlessStopped(c.Context(), err)
 		},
 	}
 	imageFlags(c, &b)
@@ -80,7 +80,7 @@ func vmRunCommand() *cobra.Command {
 		Example: "  openguest-host vm run --user-data user-data\n" +
 			"  openguest-host vm run --cloud gce --user-data user-data --exec 'openguest status --long'",
 		Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error { return t.run(c) },
+		RunE: func(c *cobra.Command, _ []string) error { return unlessStopped(c.Context(), t.run(c)) },
 	}
 	imageFlags(c, &t.builder)
 	f := c.Flags()
@@ -102,6 +102,17 @@ func vmRunCommand() *cobra.Command {
 	f.IntVar(&t.config.SSHPort, "ssh-port", 0, "a port of 127.0.0.1 that leads to the machine's ssh server")
 	f.BoolVar(&t.show, "console", false, "show the console while --exec runs")
 	return c
+}
+
+// stoppedStatus is that of shells for a program that Ctrl-C ended.
+const stoppedStatus = 130
+
+// unlessStopped drops the complaints of what a person stopped.
+func unlessStopped(ctx context.Context, err error) error {
+	if err != nil && ctx.Err() != nil {
+		return exitStatus(stoppedStatus)
+	}
+	return err
 }
 
 func (t *trial) run(c *cobra.Command) error {

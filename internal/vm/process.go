@@ -56,12 +56,34 @@ func run(ctx context.Context, name string, args ...string) ([]byte, error) {
 	}
 	var exit *exec.ExitError
 	if errors.As(err, &exit) {
-		return nil, fmt.Errorf("%s ended with status %d: %s", name, exit.ExitCode(), lastLines(problems.String()+out.String(), 6))
+		return nil, &programError{name, exit.ExitCode(), problems.String() + out.String()}
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%s cannot be run: %w", name, err)
 	}
 	return out.Bytes(), nil
+}
+
+// A programError says that a program failed.
+type programError struct {
+	name   string
+	status int
+	text   string // all that it printed
+}
+
+// Error shows the lines that apt and its kin mark as errors, or else the last ones.
+func (e *programError) Error() string {
+	var errs []string
+	for line := range strings.Lines(e.text) {
+		if strings.HasPrefix(line, "E: ") {
+			errs = append(errs, line)
+		}
+	}
+	text := lastLines(e.text, 6)
+	if len(errs) > 0 {
+		text = lastLines(strings.Join(errs[:min(3, len(errs))], ""), 3)
+	}
+	return fmt.Sprintf("%s ended with status %d: %s", e.name, e.status, text)
 }
 
 // lastLines is the end of what a program printed.

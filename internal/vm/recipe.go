@@ -2,6 +2,7 @@ package vm
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -59,10 +60,10 @@ func (r recipe) words() []string {
 func (r recipe) cook(ctx context.Context, dir string, progress func(string)) error {
 	tree := filepath.Join(dir, "tree")
 	progress(fmt.Sprintf("installing Debian %s (about a minute and a half, once)", r.release))
-	if _, err := run(ctx, "mmdebstrap", r.arguments(dir, tree)...); err != nil {
+	defer remove(tree)
+	if err := r.install(ctx, dir, tree, progress); err != nil {
 		return err
 	}
-	defer remove(tree)
 	if err := customize(tree); err != nil {
 		return err
 	}
@@ -74,10 +75,22 @@ func (r recipe) cook(ctx context.Context, dir string, progress func(string)) err
 	return writeDisk(ctx, tree, image.disk())
 }
 
+// install installs the packages. A mirror may lack what its list of updates names; the release as it came out does as well then.
+func (r recipe) install(ctx context.Context, dir, tree string, progress func(string)) error {
+	_, err := run(ctx, "mmdebstrap", r.arguments(dir, tree)...)
+	var failed *programError
+	if !errors.As(err, &failed) || !strings.Contains(failed.text, "E: Failed to fetch") || len(r.sources) == 1 {
+		return err
+	}
+	progress("the mirror lacks updates that it lists; installing the release without them")
+	remove(tree)
+	r.sources = r.sources[:1]
+	return r.install(ctx, dir, tree, progress)
+}
+
 func (r recipe) arguments(dir, tree string) []string {
 	args := []string{
-		"--mode=root", "--variant=minbase", "--quiet", "--include=" + strings.Join(append([]string{"busybox-static"}, packages...), ","),
-		"--hook-dir=/usr/share/mmdebstrap/hooks/merged-usr",
+		"--mode=root", "--variant=minbase", "--include=" + strings.Join(append([]string{"busybox-static"}, packages...), ","),
 		"--aptopt=Acquire::Languages \"none\"", "--aptopt=APT::Install-Recommends \"false\"",
 		"--dpkgopt=path-exclude=/usr/share/man/*", "--dpkgopt=path-exclude=/usr/share/locale/*",
 		"--dpkgopt=path-exclude=/usr/share/doc/*", "--dpkgopt=path-include=/usr/share/doc/*/copyright",
@@ -88,7 +101,18 @@ func (r recipe) arguments(dir, tree string) []string {
 	for _, s := range r.settings {
 		args = append(args, "--aptopt="+s)
 	}
+	args = append(args, r.mergedUsr()...)
 	return append(append(args, r.release, tree), r.sources...)
+}
+
+// mergedUsr makes /bin, /lib and /sbin links, as Debian's installer does in all these releases.
+func (r recipe) mergedUsr() []string {
+	const hooks = "/usr/share/mmdebstrap/hooks/merged-usr"
+	if r.release != "bullseye" {
+		return []string{"--hook-dir=" + hooks}
+	}
+	// The package that the hook puts a stand-in for came with bookworm.
+	return []string{"--setup-hook=" + hooks + "/setup00.sh", `--customize-hook=chroot "$1" dpkg --purge usr-is-merged`}
 }
 
 // imageFiles make of a Debian tree one that boots as the images of clouds do: no host keys, no machine id, networkd with DHCP on

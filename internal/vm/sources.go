@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -60,15 +61,13 @@ func (m *mirrors) take(sources []aptSource) {
 	}
 }
 
+// optionsOf are a line's options, in brackets.
+var optionsOf = regexp.MustCompile(`\s\[[^]]*]\s`)
+
 // aptLines reads sources in the old format: deb [options] URI SUITE COMPONENTS. See sources.list(5).
 func aptLines(text string) (all []aptSource) {
 	for line := range strings.Lines(text) {
-		if at := strings.IndexByte(line, '['); at >= 0 {
-			options, rest, _ := strings.Cut(line[at:], "]")
-			line = strings.Replace(line, options+"]", "", 1)
-			_ = rest
-		}
-		words := strings.Fields(line)
+		words := strings.Fields(optionsOf.ReplaceAllString(line, " "))
 		if len(words) >= 3 && words[0] == "deb" {
 			all = append(all, aptSource{words[1], words[2:3]})
 		}

@@ -47,6 +47,18 @@ func TestHalfMadeImagesGo(t *testing.T) {
 	}
 }
 
+// Who cannot build an image needs the line that says why, not the last of a thousand.
+func TestProgramErrorsSayWhy(t *testing.T) {
+	text := "Get:1 a\nE: Failed to fetch http://m/k.deb  404  Not Found\nGet:2 b\nE: setup failed\nI: bye\n"
+	err := (&programError{"mmdebstrap", 25, text}).Error()
+	if want := "mmdebstrap ended with status 25: E: Failed to fetch http://m/k.deb  404  Not Found\nE: setup failed"; err != want {
+		t.Errorf("got %q, want %q", err, want)
+	}
+	if err := (&programError{"sgdisk", 2, "one\ntwo\n"}).Error(); err != "sgdisk ended with status 2: one\ntwo" {
+		t.Errorf("got %q", err)
+	}
+}
+
 // A test that waits for a text of the console would wait for ever when the machine is off.
 func TestConsoleWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -205,6 +205,7 @@ func (e *Engine) checkKeys(p parts) {
 		if config != nil {
 			e.problems(unknownKeys(config))
 			e.concludeOwn(config)
+			e.concludeUnlisted(config)
 		}
 	}
 }

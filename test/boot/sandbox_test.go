@@ -22,6 +22,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	_ "openguest/internal/cli" // so that a change of the program is one of its tests
 )
 
 // defaultTree is where scripts/peer keeps its root tree; PEER_TREE names another.

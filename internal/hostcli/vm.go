@@ -7,8 +7,10 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -80,7 +82,12 @@ func vmRunCommand() *cobra.Command {
 		Example: "  openguest-host vm run --user-data user-data\n" +
 			"  openguest-host vm run --cloud gce --user-data user-data --exec 'openguest status --long'",
 		Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error { return unlessStopped(c.Context(), t.run(c)) },
+		RunE: func(c *cobra.Command, _ []string) error {
+			ctx, stop := signal.NotifyContext(c.Context(), syscall.SIGHUP) // the terminal's window was closed
+			defer stop()
+			c.SetContext(ctx)
+			return unlessStopped(ctx, t.run(c))
+		},
 	}
 	imageFlags(c, &t.builder)
 	f := c.Flags()

@@ -55,7 +55,10 @@ func (b Builder) Build(ctx context.Context) (*Image, error) {
 	if !slices.Contains(Releases(), b.Release) {
 		return nil, fmt.Errorf("there is no image of %q; the releases are %s", b.Release, strings.Join(Releases(), ", "))
 	}
-	r := b.recipe()
+	r, err := b.recipe()
+	if err != nil {
+		return nil, err
+	}
 	image := &Image{Release: b.Release, dir: filepath.Join(b.Cache, b.Release+"-"+r.key())}
 	if image.there() && !b.Again {
 		return image, nil

@@ -25,10 +25,12 @@ type recipe struct {
 	settings []string // of apt
 }
 
-func (b *Builder) recipe() recipe {
+func (b *Builder) recipe() (recipe, error) {
 	m := hostMirrors()
-	m.main = or(b.Mirror, m.main)
-	return recipe{release: b.Release, sources: m.lines(b.Release), settings: aptSettings()}
+	if m.main = or(b.Mirror, m.main); m.main == "" {
+		return recipe{}, errors.New("find a mirror of Debian: this host's apt knows none; name one with --mirror")
+	}
+	return recipe{release: b.Release, sources: m.lines(b.Release), settings: aptSettings()}, nil
 }
 
 // aptSettings are the host's settings without which its mirrors cannot be reached, such as a proxy.

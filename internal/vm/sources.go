@@ -12,12 +12,6 @@ import (
 // Releases are the Debian releases that an image can be made of, the usual one first.
 func Releases() []string { return []string{"bookworm", "bullseye", "trixie"} }
 
-// defaultMirror and defaultSecurity serve where the host's apt knows no Debian.
-const (
-	defaultMirror   = "http://deb.debian.org/debian"
-	defaultSecurity = "http://deb.debian.org/debian-security"
-)
-
 // mirrors are where packages come from.
 type mirrors struct{ main, security string }
 
@@ -27,9 +21,8 @@ type aptSource struct {
 	suites []string
 }
 
-// hostMirrors are the mirrors of the host's own apt: the host may reach no others.
-func hostMirrors() mirrors {
-	m := mirrors{defaultMirror, defaultSecurity}
+// hostMirrors are the mirrors of the host's own apt: the host may reach no others. What it does not know is empty.
+func hostMirrors() (m mirrors) {
 	names, _ := filepath.Glob("/etc/apt/sources.list.d/*")
 	for _, name := range append([]string{"/etc/apt/sources.list"}, names...) {
 		data, err := os.ReadFile(name)
@@ -93,9 +86,9 @@ func aptStanzas(text string) (all []aptSource) {
 
 // lines are the sources of a release for mmdebstrap and for the image itself.
 func (m mirrors) lines(release string) []string {
-	return []string{
-		fmt.Sprintf("deb %s %s main", m.main, release),
-		fmt.Sprintf("deb %s %s-updates main", m.main, release),
-		fmt.Sprintf("deb %s %s-security main", m.security, release),
+	all := []string{fmt.Sprintf("deb %s %s main", m.main, release), fmt.Sprintf("deb %s %s-updates main", m.main, release)}
+	if m.security != "" {
+		all = append(all, fmt.Sprintf("deb %s %s-security main", m.security, release))
 	}
+	return all
 }

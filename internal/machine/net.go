@@ -329,5 +329,9 @@ func PublicURL(raw string) string {
 		return scheme + ":… (not a URL)"
 	}
 	u.User, u.RawQuery, u.ForceQuery, u.Fragment, u.RawFragment = nil, "", false, "", ""
-	return u.String()
+	shown := u.String()
+	if again, err := url.Parse(shown); err != nil || again.User != nil {
+		return "(not a URL)" // a path such as //@ reads as a user once what stood before it is gone
+	}
+	return shown
 }

@@ -324,6 +324,7 @@ func TestPublicURL(t *testing.T) {
 		"http://h/a%20b?c":        "http://h/a%20b",
 		":":                       "(not a URL)",
 		"http://[fe80::1%25e]/?x": "http://[fe80::1%25e]/",
+		"//@//u:p@h":              "(not a URL)",
 	} {
 		if got := PublicURL(raw); got != want {
 			t.Errorf("%s is shown as %s, want %s", raw, got, want)

@@ -139,10 +139,29 @@ func (d *disk) open(p place, flags int, n Node) (f *os.File, err error) {
 		f = os.NewFile(uintptr(fd), p.name())
 		return nil
 	})
-	if err == nil && made {
+	switch {
+	case err == nil && made:
 		err = d.dress(f, p, n, "")
+	case err == nil && flags&unix.O_WRONLY != 0:
+		err = d.stillOurs(f, p)
+	}
+	if err != nil && f != nil {
+		f.Close()
 	}
 	return f, err
+}
+
+// stillOurs looks at what was opened to be written. Since the walk looked at the name, somebody may have planted another
+// file there.
+func (d *disk) stillOurs(f *os.File, p place) error {
+	var st unix.Stat_t
+	if err := unix.Fstat(int(f.Fd()), &st); err != nil {
+		return &fs.PathError{Op: "look", Path: p.name(), Err: err}
+	}
+	if n := (Node{Mode: modeOf(st.Mode), UID: int(st.Uid), GID: int(st.Gid)}); p.isPlanted(n, d.uid) {
+		return planted(n)
+	}
+	return nil
 }
 
 // dress gives an open file its owner, its mode and its label.

@@ -245,6 +245,29 @@ func TestCVE_2015_5191_CVE_2025_22247_PipeInTmp(t *testing.T) {
 	}
 }
 
+// Between the look at a name in /tmp and its opening somebody may put a file of their own there: what is written would be theirs.
+func TestFilePlantedAfterTheLook(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("needs root, to give a file to another user")
+	}
+	m, dir := treeOf(t, "-- /tmp/ 1777 0:0 --\n-- /tmp/mine --\nmine\n-- /tmp/theirs --\n")
+	if err := os.Chown(filepath.Join(dir, "tmp/theirs"), 1000, 1000); err != nil {
+		t.Fatal(err)
+	}
+	store := diskOf(m) // below the walk: it has looked, and saw nothing wrong
+	if err := store.append(place{path: "tmp/theirs", writable: true, shared: true}, "secret", File(0o600, "")); !errors.Is(err, fs.ErrPermission) {
+		t.Errorf("it was added to another's file: %v", err)
+	}
+	if text, _ := m.Files.Read("/tmp/theirs"); text != "" {
+		t.Errorf("another's file holds %q", text)
+	}
+	for _, name := range []string{"tmp/mine", "tmp/new"} {
+		if err := store.append(place{path: name, writable: true, shared: true}, "x", File(0o600, "").Owned(1000, 1000)); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 // CVE-2022-29527 was a file of sudo's rules that everybody could write for a moment, and row X09 one that could be read: until
 // it has its owner and its mode, a new file is root's alone, whatever the umask is.
 func TestCVE_2022_29527_NewFileIsPrivate(t *testing.T) {

@@ -172,6 +172,11 @@ func (p place) isPlanted(n Node, self int) bool {
 	return p.shared && n.UID != p.uid && n.UID != self && n.UID != 0
 }
 
+// planted says why nothing is written into a file.
+func planted(n Node) error {
+	return fmt.Errorf("it is uid %d's, in a folder where everybody may plant files: %w", n.UID, fs.ErrPermission)
+}
+
 // refusal says that nothing is made or taken away in a folder.
 func (p place) refusal() error {
 	return fmt.Errorf("%s: its folder belongs to uid %d, who may not write there: %w", p.name(), p.uid, fs.ErrPermission)
@@ -258,7 +263,7 @@ func (w walked) Append(name, data string, n Node) error {
 		case err == nil && old.Mode.IsDir():
 			return false, fmt.Errorf("add to %s: it is a folder", p.name())
 		case err == nil && p.isPlanted(old, w.self()):
-			return false, fmt.Errorf("add to %s: it is uid %d's, in a folder where everybody may plant files: %w", p.name(), old.UID, fs.ErrPermission)
+			return false, fmt.Errorf("add to %s: %w", p.name(), planted(old))
 		case err == nil && !p.may(0o2, old):
 			return false, fmt.Errorf("add to %s: uid %d may not write it: %w", p.name(), p.uid, fs.ErrPermission)
 		}

@@ -11,8 +11,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Live is the running system.
-func Live() (Machine, error) {
+// helperLimit is how long a command of ours may take. A user or a password is changed in much less; what hangs longer hangs.
+const helperLimit = time.Minute
+
+// Live is the running system. A command of ours that does not end is killed after a minute.
+func Live() (Machine, error) { return LiveWithin(helperLimit) }
+
+// LiveWithin is Live with another limit for our commands.
+func LiveWithin(limit time.Duration) (Machine, error) {
 	store, err := openDisk("/")
 	if err != nil {
 		return Machine{}, err
@@ -21,7 +27,7 @@ func Live() (Machine, error) {
 	ledger := &Ledger{}
 	files := walked{store, ledger}
 	kernel := liveKernel{ledger}
-	return Machine{Files: files, Commands: newPrograms(files, ledger), Kernel: kernel, Disks: liveDisks{files: files.quiet()}, Net: newLiveNet(files),
+	return Machine{Files: files, Commands: newPrograms(files, ledger, limit), Kernel: kernel, Disks: liveDisks{files: files.quiet()}, Swap: liveSwap{store, files}, Net: newLiveNet(files),
 		Clock: liveClock{}, Facts: NewFacts(files, kernel), Ledger: ledger}, nil
 }
 
@@ -35,7 +41,7 @@ func Tree(dir string) (Machine, error) {
 	files := walked{store, ledger}
 	store.label = policyLabels(files)
 	kernel := offlineKernel{}
-	return Machine{Files: files, Commands: meanings{files, liveClock{}, ledger}, Kernel: kernel, Disks: offlineDisks{}, Net: newLiveNet(files),
+	return Machine{Files: files, Commands: meanings{files, liveClock{}, ledger}, Kernel: kernel, Disks: offlineDisks{}, Swap: offlineSwap{}, Net: newLiveNet(files),
 		Clock: liveClock{}, Facts: NewFacts(files, kernel), Ledger: ledger}, nil
 }
 

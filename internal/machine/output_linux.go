@@ -3,7 +3,6 @@ package machine
 import (
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"strconv"
@@ -166,45 +165,4 @@ func pipeTo(command string, own *os.File) (*sink, error) {
 	}
 	go cmd.Wait()
 	return &sink{file: write}, nil
-}
-
-// follow shows what comes into the files while a program runs; the function that it returns ends that, after all has
-// been shown that was written until then.
-func (s streams) follow() (end func()) {
-	ends := []func(){s.out.follow()}
-	if s.err != s.out {
-		ends = append(ends, s.err.follow())
-	}
-	return func() {
-		for _, end := range ends {
-			end()
-		}
-	}
-}
-
-func (s *sink) follow() (end func()) {
-	if s.echo == nil {
-		return func() {}
-	}
-	read, err := os.Open(fmt.Sprintf("/proc/self/fd/%d", s.file.Fd()))
-	if err != nil {
-		return func() {}
-	}
-	read.Seek(0, io.SeekEnd)
-	stop, stopped := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(stopped)
-		defer read.Close()
-		for ticker := time.NewTicker(100 * time.Millisecond); ; {
-			select {
-			case <-ticker.C:
-				io.Copy(s.echo, read)
-			case <-stop:
-				ticker.Stop()
-				io.Copy(s.echo, read)
-				return
-			}
-		}
-	}()
-	return func() { close(stop); <-stopped }
 }

@@ -21,10 +21,11 @@ const commandPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bi
 type programs struct {
 	ledger  *Ledger
 	outputs *outputs
+	limit   time.Duration // of a command of ours that has none of its own
 }
 
-func newPrograms(files walked, ledger *Ledger) programs {
-	return programs{ledger, &outputs{files: files.quiet(), open: map[string]*sink{}, patience: sayLimit}}
+func newPrograms(files walked, ledger *Ledger, limit time.Duration) programs {
+	return programs{ledger, &outputs{files: files.quiet(), open: map[string]*sink{}, patience: sayLimit}, limit}
 }
 
 // Can looks for the program where we look for programs.
@@ -67,7 +68,7 @@ func environment(more []string) []string {
 
 // Ask runs a command that only asks.
 func (p programs) Ask(ctx context.Context, q Question) (string, error) {
-	out, err := p.helper(ctx, q.Argv, instance.Secret{}, nil, time.Minute)
+	out, err := p.helper(ctx, q.Argv, instance.Secret{}, nil, p.limit)
 	if exit := (*ExitError)(nil); errors.As(err, &exit) && exit.Status == q.No {
 		return "", ErrNone
 	}
@@ -88,7 +89,7 @@ func (p programs) Do(ctx context.Context, c Change) (err error) {
 func (p programs) change(ctx context.Context, c Change) (err error) {
 	limit := c.Limit
 	if limit == 0 {
-		limit = time.Minute
+		limit = p.limit
 	}
 	if c.Shown {
 		return p.run(ctx, Program{Argv: c.Argv, Env: c.Env, open: true, Stdin: c.Stdin, Output: c.Output})
@@ -172,7 +173,7 @@ func (p programs) run(ctx context.Context, program Program) error {
 	if err != nil {
 		return err
 	}
-	defer streams.follow()()
+	defer p.outputs.follow(streams)()
 	cmd := exec.Command(name, program.Argv[1:]...)
 	cmd.Env = environment(program.Env)
 	cmd.Stdout, cmd.Stderr = streams.out.file, streams.err.file
@@ -198,6 +199,6 @@ func (p programs) Say(o Output, text string) error {
 	if err != nil {
 		return err
 	}
-	defer streams.follow()()
+	defer p.outputs.follow(streams)()
 	return p.outputs.say(streams.err, text)
 }

@@ -3,6 +3,7 @@ package machine
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -92,6 +93,38 @@ func TestHelperDiesAsAGroup(t *testing.T) {
 	}
 }
 
+// A command of ours that hangs has a limit, and all that it started ends with it.
+func TestHelperThatHangs(t *testing.T) {
+	dir := t.TempDir()
+	pipe := filepath.Join(dir, "pipe")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	script := "exec 3> " + pipe + "; sleep 1000 3>&3 & echo x >&3; wait"
+	for limit := 50 * time.Millisecond; ; limit *= 2 { // until it is long enough for this machine to start the command
+		m, err := LiveWithin(limit)
+		if err != nil {
+			t.Fatal(err)
+		}
+		reader, err := os.OpenFile(pipe, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = m.Commands.Ask(t.Context(), Question{Argv: []string{"/bin/sh", "-c", script}})
+		if want := fmt.Sprintf("did not end within %v and was killed", limit); err == nil || !strings.HasSuffix(err.Error(), want) {
+			t.Fatalf("it ended with %v, want %q", err, want)
+		}
+		said, err := io.ReadAll(reader) // ends only when nobody has the pipe open any more
+		reader.Close()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(said) > 0 {
+			return
+		}
+	}
+}
+
 // A line may be longer than anybody's buffer; it comes through whole.
 func TestLongLine(t *testing.T) {
 	c, dir := live(t)
@@ -164,5 +197,40 @@ func TestNobodyReadsTheOutput(t *testing.T) {
 		if err := p.Say(Output{Out: "| sleep 1000", Err: "&1"}, strings.Repeat("x", 1<<20)); !errors.Is(err, errDeaf) {
 			t.Errorf("it was said: %v", err)
 		}
+	}
+}
+
+// Rule 4: our own output may be a terminal that takes nothing. What a program printed is in its file; the boot goes on.
+func TestNobodyReadsTheEcho(t *testing.T) {
+	m, err := Live()
+	if err != nil {
+		t.Fatal(err)
+	}
+	read, write, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer read.Close()
+	defer write.Close()
+	file, err := os.OpenFile(filepath.Join(t.TempDir(), "log"), os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := m.Commands.(programs)
+	p.outputs.patience = 10 * time.Millisecond
+	s := &sink{file: file, echo: write}
+	p.outputs.open["| tee -a log"] = s
+	const size = 1 << 20 // more than a pipe holds
+	program := Program{Argv: []string{"/bin/sh", "-c", "head -c " + strconv.Itoa(size) + " /dev/zero"}, Output: Output{Out: "| tee -a log", Err: "&1"}}
+	for turn := 1; turn <= 2; turn++ {
+		if err := p.Run(t.Context(), program); err != nil {
+			t.Fatal(err)
+		}
+		if info, err := file.Stat(); err != nil || info.Size() != int64(turn*size) {
+			t.Errorf("after %d programs the file has %v bytes, %v", turn, info.Size(), err)
+		}
+	}
+	if s.echo != nil {
+		t.Error("each further program would wait again")
 	}
 }

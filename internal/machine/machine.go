@@ -14,6 +14,7 @@ type Machine struct {
 	Commands Commands
 	Kernel   Kernel
 	Disks    Disks
+	Swap     Swap
 	Net      Net
 	Clock    Clock
 	Facts    *Facts

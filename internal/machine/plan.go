@@ -17,6 +17,7 @@ func Plan(m Machine) (Machine, *Changes) {
 	c := &Changes{real: m, nodes: nodes{}, ledger: &Ledger{}}
 	p := m
 	p.Files, p.Commands, p.Kernel, p.Ledger = walked{c, c.ledger}, planned{c}, &planKernel{below: m.Kernel, ledger: c.ledger}, c.ledger
+	p.Swap = planSwap{c, m.Swap}
 	p.Facts = NewFacts(p.Files, m.Kernel)
 	if net, ok := m.Net.(liveNet); ok { // an address may name a file, which the plan may have changed
 		net.files = walked{store: c}

@@ -28,7 +28,10 @@ type reader func(document *conf.Value, host Host) (*Model, []conf.Problem)
 // readers are by the kind of document, as instance.Network has it. The document of a kind that is no YAML or JSON is one
 // text.
 func readers() map[string]reader {
-	return map[string]reader{}
+	return map[string]reader{
+		"v1": readV1,
+		"v2": readV2,
+	}
 }
 
 // Read makes a model of a document. The problems are what was left out of it and why; the error says that nothing could

@@ -19,19 +19,25 @@ type liveDisks struct{ files walked }
 // Labelled reads the first blocks of every disk and partition: links that udev makes may not be there yet.
 func (d liveDisks) Labelled(labels ...string) (found []Device, err error) {
 	for _, b := range blockDevices(d.files) {
-		if b.Size == 0 || d.isAvoided(b.Name) {
-			continue
-		}
-		has, kind := readLabels(b.Path())
-		for _, label := range labels {
-			if slices.Contains(has, label) {
-				found = append(found, Device{Path: b.Path(), Label: label, Type: kind})
-				break
-			}
+		if b.Size > 0 && !d.isAvoided(b.Name) {
+			found = append(found, chosen(readLabels(b.Path()), labels)...)
 		}
 	}
-	slices.SortFunc(found, func(a, b Device) int { return strings.Compare(b.Path, a.Path) })
+	slices.SortStableFunc(found, func(a, b Device) int { return strings.Compare(b.Path, a.Path) })
 	return found, nil
+}
+
+// chosen is a device by the first of the labels that it has; all that it has where none are asked for.
+func chosen(device []Device, labels []string) []Device {
+	if len(labels) == 0 {
+		return device
+	}
+	for _, label := range labels {
+		if i := slices.IndexFunc(device, func(d Device) bool { return d.Label == label }); i >= 0 {
+			return device[i : i+1]
+		}
+	}
+	return nil
 }
 
 // isAvoided names the devices that hold no data source and would cost time: memory, floppy drives (an empty one takes
@@ -45,14 +51,29 @@ func (d liveDisks) isAvoided(name string) bool {
 	return attributes{d.files, "/sys/class/block/" + name}.text("dm/suspended") == "1"
 }
 
-// readLabels opens a device and looks for a file system. A drive without a medium has none.
-func readLabels(device string) (labels []string, kind string) {
+// readLabels opens a device and looks for a file system: an entry for each label, one without where there is none. A
+// drive without a medium has no file system.
+func readLabels(device string) (found []Device) {
 	f, err := os.Open(device)
 	if err != nil {
-		return nil, ""
+		return nil
 	}
 	defer f.Close()
-	return probeLabels(f)
+	labels, kind := probeLabels(f)
+	if kind == "" {
+		return nil
+	}
+	one := Device{Path: device, Type: kind}
+	if kind == "vfat" {
+		one.UUID = superblocks{f}.fatNumber()
+	}
+	if len(labels) == 0 {
+		return []Device{one}
+	}
+	for _, one.Label = range labels {
+		found = append(found, one)
+	}
+	return found
 }
 
 // mountFolder is where file systems are mounted for us alone.

@@ -46,7 +46,8 @@ type Kernel interface {
 // Disks are block devices with a file system on them.
 type Disks interface {
 	// Labelled lists the devices whose file system has one of the labels, letter for letter, the last of the device
-	// names first. A type is "vfat", "iso9660" or another name that the kernel mounts it by.
+	// names first. Without labels it lists every device with a file system, once for each label that it has. A type is
+	// "vfat", "iso9660" or another name that the kernel mounts it by.
 	Labelled(labels ...string) ([]Device, error)
 	// Mount opens the file system of a device, read only; close takes it away again.
 	Mount(d Device) (files Files, close func() error, err error)
@@ -55,6 +56,8 @@ type Disks interface {
 // A Device is a block device with a file system.
 type Device struct {
 	Path, Label, Type string
+
+	UUID string // the number that a vfat was given when it was made: "9796-932E"; empty for other types
 }
 
 // Net reaches other machines.

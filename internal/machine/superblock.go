@@ -3,6 +3,7 @@ package machine
 import (
 	"bytes"
 	"encoding/binary"
+	"fmt"
 	"io"
 	"math/bits"
 	"strings"
@@ -145,6 +146,16 @@ func (d superblocks) vfat() ([]string, string) {
 	}
 	chain := fat32{d, reserved * sector, root, cluster * sector}
 	return []string{chain.label(le.Uint32(boot[44:])), inBoot}, "vfat"
+}
+
+// fatNumber is the number of a FAT volume, which mkfs makes of the time: at 39 of the boot sector, or at 67 where the volume
+// is FAT32. It is written as people know it, "9796-932E".
+func (d superblocks) fatNumber() string {
+	boot, at := d.at(0, 512), 39
+	if le.Uint16(boot[22:]) == 0 {
+		at = 67
+	}
+	return fmt.Sprintf("%04X-%04X", le.Uint16(boot[at+2:]), le.Uint16(boot[at:]))
 }
 
 // isFAT says whether a sector is the first of a FAT volume: there is no one word that they all have.

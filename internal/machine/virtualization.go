@@ -23,7 +23,7 @@ func (f *Facts) IsContainer() bool { return f.container() != "" }
 // container names the container that we are in; empty where we are in none.
 func (f *Facts) container() string {
 	release := f.KernelRelease()
-	environment := f.environmentOfInit()
+	environment := f.environmentOf("1")
 	switch {
 	case f.isFolder("/proc/vz") && !f.isFolder("/proc/bc"):
 		return "openvz"
@@ -53,16 +53,6 @@ func containerWord(name string) string {
 		return name
 	}
 	return "container-other"
-}
-
-func (f *Facts) environmentOfInit() map[string]string {
-	text, _ := f.text("/proc/1/environ")
-	environment := map[string]string{}
-	for entry := range strings.SplitSeq(text, "\x00") {
-		name, value, _ := strings.Cut(entry, "=")
-		environment[name] = value
-	}
-	return environment
 }
 
 // isVServer looks for a context number of Linux-VServer other than the host's.

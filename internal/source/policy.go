@@ -32,18 +32,8 @@ const detectConfig = "/etc/cloud/ds-identify.cfg"
 // readSettings reads the file, and over it the kernel command line.
 func readSettings(f *machine.Facts, e *Env) settings {
 	s := settings{by: detectConfig}
-	text, _ := e.Machine.Files.Read(detectConfig)
-	var words string
-	for line := range strings.Lines(text) {
-		line, _, _ = strings.Cut(line, "#")
-		key, value, _ := strings.Cut(line, ":")
-		switch value = unquoted(strings.TrimSpace(value)); strings.TrimSpace(key) {
-		case "datasource":
-			s.named = value
-		case "policy":
-			words = value
-		}
-	}
+	s.named = detectSetting(e, "datasource")
+	words := detectSetting(e, "policy")
 	if name, key := commandLineName(f); key != "" {
 		s.named, s.by = name, "the kernel command line"
 	}
@@ -52,6 +42,18 @@ func readSettings(f *machine.Facts, e *Env) settings {
 	}
 	s.policy = parsePolicy(words, e)
 	return s
+}
+
+// detectSetting is the value of a key of that file, of the last line where there are several; empty where there is none.
+func detectSetting(e *Env, key string) (value string) {
+	text, _ := e.Machine.Files.Read(detectConfig)
+	for line := range strings.Lines(text) {
+		line, _, _ = strings.Cut(line, "#")
+		if k, v, _ := strings.Cut(line, ":"); strings.TrimSpace(k) == key {
+			value = unquoted(strings.TrimSpace(v))
+		}
+	}
+	return value
 }
 
 // commandLineName is the source that the kernel command line names with ds=, ci.ds= or ci.datasource=, and by which of

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -25,10 +26,11 @@ var update = flag.Bool("update", false, "rewrite the goldens of testdata")
 //
 //	config              the cloud-config
 //	modules             which modules run, where it is not the one of the file's name
-//	instance            lines "hostname NAME", "source NAME", "seed TEXT", "key LINE", "id ID"
+//	instance            lines "hostname NAME", "source NAME", "seed TEXT", "key LINE", "id ID", "disk NAME DEVICE"
 //	distro              the distribution's id; debian where it is not there
 //	args                what cloud.cfg's list says beside the name
 //	kernel              the host name that the kernel has; without it the system is not running
+//	free                how many bytes the file system has room for: it can hold swap then
 //	programs            the commands that are there: "NAME [STATUS] [OUTPUT]", the longest that fits counts. Without it none is
 //	                    run: what has no meaning for files is deferred
 //	fs/NAME MODE U:G    a file of the machine; fs/NAME/ a folder; fs/NAME -> TARGET a link
@@ -97,6 +99,9 @@ func newScene(t *testing.T, text string) *scene {
 	if running {
 		m.Commands = commands{scene: s, programs: strings.Split(strings.TrimSpace(programs), "\n")}
 	}
+	if free, ok := s.sections["free"]; ok {
+		m.Swap = swap{m.Files, strings.TrimSpace(free)}
+	}
 	below := m.Commands
 	m, s.changes = machine.Plan(m)
 	if double, ok := below.(commands); ok {
@@ -135,6 +140,7 @@ func (s *scene) newEnv(t *testing.T, m machine.Machine) *Env {
 func (s *scene) instance(t *testing.T) *instance.Instance {
 	t.Helper()
 	in := &instance.Instance{ID: "i-1", Source: "NoCloud", Detail: "DataSourceNoCloud [seed=/dev/sr0]"}
+	disks := map[string]any{}
 	for line := range strings.Lines(s.section("instance", "")) {
 		switch key, value, _ := strings.Cut(strings.TrimSpace(line), " "); key {
 		case "hostname":
@@ -147,6 +153,10 @@ func (s *scene) instance(t *testing.T) *instance.Instance {
 			in.Keys = append(in.Keys, instance.Key{Line: value})
 		case "id":
 			in.ID = value
+		case "disk":
+			name, device, _ := strings.Cut(value, " ")
+			disks[name] = device
+			in.Metadata = map[string]any{"block-device-mapping": disks}
 		default:
 			t.Fatalf("the section instance has no line %q", key)
 		}
@@ -329,6 +339,28 @@ func (k *kernel) SetHostname(name string) (bool, error) {
 }
 
 func (k *kernel) ProcessID() int { return 4711 }
+
+// swap is a disk with room for it. A file holds swap if it begins so.
+type swap struct {
+	machine.Files
+	free string
+}
+
+func (s swap) Free(folder string) (int64, error) {
+	if _, err := s.Look(folder); err != nil {
+		return 0, err
+	}
+	return strconv.ParseInt(s.free, 10, 64)
+}
+
+func (s swap) Holds(name string) (bool, error) {
+	text, err := s.Read(name)
+	return strings.HasPrefix(text, "SWAPSPACE2"), err
+}
+
+func (swap) Make(name string, _ int64) (bool, error) {
+	return false, fmt.Errorf("a plan makes %s", name)
+}
 
 // TestExamples: an example in the reference that our own decoder rejects would teach people mistakes.
 func TestExamples(t *testing.T) {

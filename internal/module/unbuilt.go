@@ -12,7 +12,6 @@ var unbuiltModules = []*Module{
 	unbuilt("growpart", Init, Always, "growpart"),
 	unbuilt("resizefs", Init, Always, "resize_rootfs"),
 	gated(unbuilt("disk_setup", Init, PerInstance, "disk_setup", "fs_setup", "device_aliases")),
-	unbuilt("mounts", Init, PerInstance, "mounts", "swap", "mount_default_fields"),
 	gated(unbuilt("resolv_conf", Init, PerInstance, "manage_resolv_conf", "resolv_conf")),
 	gated(unbuilt("ca_certs", Init, PerInstance, "ca_certs", "ca-certs")),
 	gated(unbuilt("rsyslog", Init, PerInstance, "rsyslog")),

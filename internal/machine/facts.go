@@ -204,9 +204,13 @@ type BlockDevice struct {
 	Name      string
 	Size      int64  // in bytes
 	Partition int    // its number; 0 for a whole disk
+	Start     int64  // where a partition begins on its disk, in bytes
 	Parent    string // the disk that a partition is on
+	Number    string // the kernel's numbers, "254:1"
 	ReadOnly  bool
 	Removable bool
+	Mapped    string // device mapper's name for it: "vg-root"
+	MappedID  string // device mapper's word on what it is: "LVM-…", "CRYPT-LUKS2-…"
 }
 
 // Path is where the device is found.
@@ -223,8 +227,13 @@ func blockDevices(files Files) (all []BlockDevice) {
 			Name:      name,
 			Size:      a.number("size") * 512, // the kernel's sector, whatever the device's is
 			Partition: int(a.number("partition")),
+			Start:     a.number("start") * 512,
+			Number:    a.text("dev"),
 			ReadOnly:  a.text("ro") == "1",
 			Removable: a.text("removable") == "1",
+		}
+		if a.has("dm") {
+			b.Mapped, b.MappedID = a.text("dm/name"), a.text("dm/uuid")
 		}
 		if link, err := files.Look(a.folder); err == nil && b.Partition > 0 {
 			b.Parent = path.Base(path.Dir(link.Data))

@@ -41,6 +41,7 @@ const (
 	KindRun      = "run"      // a command of ours
 	KindScript   = "script"   // a person's own program
 	KindHostname = "hostname" // the kernel's host name
+	KindDisk     = "disk"     // partitions of a disk, or the size of a file system on it
 )
 
 // Begin says who makes the changes that follow, and whether it does so at each boot.

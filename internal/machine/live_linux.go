@@ -27,7 +27,7 @@ func LiveWithin(limit time.Duration) (Machine, error) {
 	ledger := &Ledger{}
 	files := walked{store, ledger}
 	kernel := liveKernel{ledger}
-	return Machine{Files: files, Commands: newPrograms(files, ledger, limit), Kernel: kernel, Disks: liveDisks{files: files.quiet()}, Swap: liveSwap{store, files}, Net: newLiveNet(files),
+	return Machine{Files: files, Commands: newPrograms(files, ledger, limit), Kernel: kernel, Disks: liveDisks{files: files.quiet()}, Blocks: liveBlocks{files.quiet(), ledger}, Swap: liveSwap{store, files}, Net: newLiveNet(files),
 		Clock: liveClock{}, Facts: NewFacts(files, kernel), Ledger: ledger}, nil
 }
 
@@ -41,7 +41,7 @@ func Tree(dir string) (Machine, error) {
 	files := walked{store, ledger}
 	store.label = policyLabels(files)
 	kernel := offlineKernel{}
-	return Machine{Files: files, Commands: meanings{files, liveClock{}, ledger}, Kernel: kernel, Disks: offlineDisks{}, Swap: offlineSwap{}, Net: newLiveNet(files),
+	return Machine{Files: files, Commands: meanings{files, liveClock{}, ledger}, Kernel: kernel, Disks: offlineDisks{}, Blocks: offlineBlocks{}, Swap: offlineSwap{}, Net: newLiveNet(files),
 		Clock: liveClock{}, Facts: NewFacts(files, kernel), Ledger: ledger}, nil
 }
 

@@ -14,6 +14,7 @@ type Machine struct {
 	Commands Commands
 	Kernel   Kernel
 	Disks    Disks
+	Blocks   Blocks
 	Swap     Swap
 	Net      Net
 	Clock    Clock
@@ -65,10 +66,14 @@ type Net interface {
 	Fetch(ctx context.Context, r Request) (Response, error)
 }
 
-// A Request is one GET over http, https, ftp or file, with what the asker allows.
+// A Request is one question over http, https, ftp or file, with what the asker allows.
 type Request struct {
 	URL     string
+	Method  string // empty: GET
 	Header  map[string]string
+	Body    []byte
+	Socket  string        // the Unix socket of a server on this machine; the URL's host is only a name then
+	Low     bool          // from one of the source ports that only root may use: some clouds take it as proof
 	Tries   int           // at least one
 	Timeout time.Duration // of one try; 0 means 10 s
 	Wait    time.Duration // between tries; 0 means 1 s

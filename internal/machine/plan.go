@@ -18,6 +18,7 @@ func Plan(m Machine) (Machine, *Changes) {
 	p := m
 	p.Files, p.Commands, p.Kernel, p.Ledger = walked{c, c.ledger}, planned{c}, &planKernel{below: m.Kernel, ledger: c.ledger}, c.ledger
 	p.Swap = planSwap{c, m.Swap}
+	p.Blocks = &planBlocks{Changes: c, disks: map[string]*Rewrite{}, grown: map[string]bool{}}
 	p.Facts = NewFacts(p.Files, m.Kernel)
 	if net, ok := m.Net.(liveNet); ok { // an address may name a file, which the plan may have changed
 		net.files = walked{store: c}
@@ -209,7 +210,7 @@ type Planned struct {
 func (c *Changes) List() (list []Planned) {
 	seen := map[string]int{}
 	for _, e := range c.ledger.Entries() {
-		if e.Path == "" {
+		if e.Path == "" || e.Kind == KindDisk {
 			list = append(list, Planned{Entry: e})
 			continue
 		}

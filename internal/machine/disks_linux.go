@@ -20,24 +20,11 @@ type liveDisks struct{ files walked }
 func (d liveDisks) Labelled(labels ...string) (found []Device, err error) {
 	for _, b := range blockDevices(d.files) {
 		if b.Size > 0 && !d.isAvoided(b.Name) {
-			found = append(found, chosen(readLabels(b.Path()), labels)...)
+			found = append(found, readLabels(b.Path())...)
 		}
 	}
 	slices.SortStableFunc(found, func(a, b Device) int { return strings.Compare(b.Path, a.Path) })
-	return found, nil
-}
-
-// chosen is a device by the first of the labels that it has; all that it has where none are asked for.
-func chosen(device []Device, labels []string) []Device {
-	if len(labels) == 0 {
-		return device
-	}
-	for _, label := range labels {
-		if i := slices.IndexFunc(device, func(d Device) bool { return d.Label == label }); i >= 0 {
-			return device[i : i+1]
-		}
-	}
-	return nil
+	return WithLabel(found, labels...), nil
 }
 
 // isAvoided names the devices that hold no data source and would cost time: memory, floppy drives (an empty one takes

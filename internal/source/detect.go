@@ -93,6 +93,7 @@ func (t table) cannot(name string) (Reason, bool) {
 func (t table) search(f *machine.Facts, e *Env, p policy, c *Choice) {
 	looking := *e
 	looking.List = c.List
+	looking.Machine.Disks = &oneLook{Disks: e.Machine.Disks}
 	var found, maybe, foundExtra, maybeExtra []string
 	for _, name := range c.List {
 		s := t.named(name)
@@ -123,23 +124,28 @@ func (t table) search(f *machine.Facts, e *Env, p policy, c *Choice) {
 	}
 }
 
-// look is what the facts say about one name.
+// look is what the facts say about one name. A cloud that this program cannot ask yet is found all the same: left out, its
+// machine would count as one without a cloud, and nothing would run and nobody be told. In the list it is tried, the boot
+// goes on as with a cloud that is silent, and its status says why.
 func (t table) look(f *machine.Facts, e *Env, name string) (Reason, Match) {
-	if r, ok := t.cannot(name); ok {
-		return r, Match{}
-	}
 	s := t.named(name)
-	if s.Match == nil {
+	if s == nil || s.Match == nil {
+		if r, ok := t.cannot(name); ok {
+			return r, Match{}
+		}
 		return Reason{s.Name, NotFound, "it has no signs to look for"}, Match{}
 	}
-	switch m := s.Match(f, e); {
+	m := s.Match(f, e)
+	if s.Fetch == nil && (m.Found || m.Maybe) {
+		m.Why += "; this program cannot ask it yet"
+	}
+	switch {
 	case m.Found:
 		return Reason{s.Name, Found, m.Why}, m
 	case m.Maybe:
 		return Reason{s.Name, Maybe, m.Why}, m
-	default:
-		return Reason{s.Name, NotFound, m.Why}, m
 	}
+	return Reason{s.Name, NotFound, m.Why}, m
 }
 
 // choose settles on a list. Where detection is only to report, what is tried stays as it was configured.

@@ -39,7 +39,9 @@ func (t table) ask(ctx context.Context, e *Env, name string, list []string) (*in
 	}
 	s := t.named(name)
 	if s.Match != nil && !isNamed(s, e, list, t) {
-		if m := s.Match(e.Machine.Facts, e); !m.Found && !m.Maybe {
+		looking := *e
+		looking.List = list
+		if m := s.Match(e.Machine.Facts, &looking); !m.Found && !m.Maybe {
 			return nil, Reason{s.Name, NotFound, m.Why}
 		}
 	}

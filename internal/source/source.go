@@ -2,8 +2,9 @@
 // and one line in all.go.
 //
 // A cloud is a Source: a value with functions. Match says whether the machine's own facts name the cloud; it reads facts
-// and files, and never asks the network, writes, or starts a program: it runs before anything else at boot. Only a cloud
-// that the facts or a person named is asked for more. Fetch does that; it takes what the cloud says apart and returns
+// and files, and never asks the network, writes, or starts a program: it runs before anything else at boot. (What VMware and
+// WSL give a machine is in no file: where the facts name one of these, its own program is asked.) Only a cloud that the facts
+// or a person named is asked for more. Fetch does that; it takes what the cloud says apart and returns
 // plain data.
 package source
 
@@ -71,7 +72,7 @@ type Env struct {
 	Config  *conf.Value // the merged base configuration, before user-data
 	Stage   Stage
 	Seed    string   // the folder of seeds: /var/lib/cloud/seed
-	List    []string // the names that are looked at; Detect sets it for Match
+	List    []string // the names that are looked at or asked; Detect and Find set it for Match
 
 	// Last is the instance that this machine was last, as far as it is known; nil at a first boot.
 	Last *instance.Instance

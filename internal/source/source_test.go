@@ -71,15 +71,13 @@ type fakeDevice struct {
 
 type fakeDisks []fakeDevice
 
-// Labelled compares letter for letter, and lists the last name first, as the door does.
-func (d fakeDisks) Labelled(labels ...string) (found []machine.Device, _ error) {
+// Labelled lists the last name first, as the door does.
+func (d fakeDisks) Labelled(labels ...string) (all []machine.Device, _ error) {
 	for _, device := range d {
-		if slices.Contains(labels, device.Label) {
-			found = append(found, device.Device)
-		}
+		all = append(all, device.Device)
 	}
-	slices.SortFunc(found, func(a, b machine.Device) int { return strings.Compare(b.Path, a.Path) })
-	return found, nil
+	slices.SortStableFunc(all, func(a, b machine.Device) int { return strings.Compare(b.Path, a.Path) })
+	return machine.WithLabel(all, labels...), nil
 }
 
 func (d fakeDisks) Mount(wanted machine.Device) (machine.Files, func() error, error) {

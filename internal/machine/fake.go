@@ -19,7 +19,7 @@ func Fake(text string, now time.Time) Machine {
 	files := walked{memory, ledger}
 	clock := fixedClock(now)
 	kernel := offlineKernel{}
-	return Machine{Files: files, Commands: meanings{files, clock, ledger}, Kernel: kernel, Disks: offlineDisks{}, Blocks: FakeBlocks{}, Swap: offlineSwap{}, Net: offlineNet{},
+	return Machine{Files: files, Commands: meanings{files, clock, ledger}, Kernel: kernel, Disks: offlineDisks{}, Blocks: FakeBlocks{}, Swap: offlineSwap{}, Net: offlineNet{}, Links: offlineLinks{files.quiet()},
 		Clock: clock, Facts: NewFacts(files, kernel), Ledger: ledger}
 }
 

@@ -41,6 +41,7 @@ const (
 	KindRun      = "run"      // a command of ours
 	KindScript   = "script"   // a person's own program
 	KindHostname = "hostname" // the kernel's host name
+	KindLink     = "link"     // a network interface, until the next boot
 	KindDisk     = "disk"     // partitions of a disk, or the size of a file system on it
 )
 

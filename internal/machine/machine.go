@@ -17,6 +17,7 @@ type Machine struct {
 	Blocks   Blocks
 	Swap     Swap
 	Net      Net
+	Links    Links
 	Clock    Clock
 	Facts    *Facts
 	Ledger   *Ledger // what was changed through this machine
@@ -27,6 +28,7 @@ func (m Machine) Quiet() Machine {
 	if w, ok := m.Files.(walked); ok {
 		m.Files = w.quiet()
 	}
+	m.Links = quietLinks(m.Links)
 	m.Ledger = nil
 	return m
 }

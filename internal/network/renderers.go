@@ -38,5 +38,7 @@ type File struct {
 
 // All are the renderers, in the order in which cloud-init tries them where no list says otherwise.
 func All() []Renderer {
-	return []Renderer{}
+	return []Renderer{
+		rendererENI(),
+	}
 }

@@ -56,7 +56,7 @@ config:
     {type: static, address: 10.0.1.2},
     {type: static, address: "2001:db8::2"},
     {type: static6, address: "2001:db8::2", netmask: "ffff:ffff:fe00::"},
-    {type: static, ip_address: "2001:db8::3", netmask: 48},
+    {type: static, address: "2001:db8::3", netmask: 48},
     {type: static, address: "2001:db8::3/060", dns_search: a.example b.example, dns_nameservers: 1.1.1.1 2.2.2.2},
     {type: manual, control: hotplug}, {type: ipv6_slaac}]}
 - {type: route, destination: 10.9.0.0/16, gateway: 10.0.0.1, metric: 0}

@@ -1,0 +1,86 @@
+package network
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"openguest/internal/machine"
+)
+
+// A peer is one of cloud-init's renderers, and ours that writes the same.
+type peer struct {
+	name     string // what testdata/peer.py calls it
+	renderer string
+	machine  string
+	variant  string
+	ip       bool // for cloud-init: there is an ip command
+	// known are the documents for which ours writes something else, each with the reason.
+	known map[string]string
+}
+
+func peers() []peer {
+	const ports = "cloud-init leaves out what a port of a bridge costs, where the document is of version 2"
+	eni := map[string]string{
+		"artifacts/photon_net_config_v2.yaml": ports, "large_v2/input.yaml": ports,
+	}
+	return []peer{
+		{name: "eni", renderer: "eni", machine: "-- usr/sbin/ip 755 --\n", ip: true, known: eni},
+		{name: "eni", renderer: "eni", known: eni},
+		{name: "netplan", renderer: "netplan"},
+	}
+}
+
+// TestFilesAreThePeers renders all documents with cloud-init and with ours, and compares every byte. What it guards: a file
+// that cloud-init wrote counts as ours, and is not written again, only where it is the same.
+// Rows N04, N06, N15.
+func TestFilesAreThePeers(t *testing.T) {
+	all := append(samples(t), ownSamples()...)
+	for _, p := range peers() {
+		t.Run(p.name, func(t *testing.T) {
+			i := slices.IndexFunc(All(), func(r Renderer) bool { return r.Name == p.renderer })
+			if i < 0 {
+				t.Skip("this renderer is not built")
+			}
+			var questions []question
+			for _, s := range all {
+				questions = append(questions, question{Document: s.text, Renderer: p.name, IP: p.ip})
+			}
+			for k, a := range askPeer(t, questions) {
+				p.compare(t, All()[i], all[k], a)
+			}
+		})
+	}
+}
+
+func (p peer) compare(t *testing.T, r Renderer, s sample, a answer) {
+	kind, v := parse(t, s.text)
+	m, _, err := Read(kind, v, Host{})
+	if err != nil {
+		t.Errorf("%s: %v", s.name, err)
+		return
+	}
+	fake := machine.Fake(p.machine, time.Unix(0, 0))
+	files, problems := r.Render(m, Target{Files: fake.Files, Facts: fake.Facts, Variant: p.variant})
+	got := map[string]string{}
+	for _, f := range files {
+		if !f.Gone {
+			got[f.Path] = f.Text
+		}
+	}
+	if a.Error != "" {
+		t.Logf("%s: cloud-init ends with %s; ours says %v", s.name, a.Error, problems)
+		return
+	}
+	d := cmp.Diff(a.Files, got)
+	switch reason := p.known[s.name]; {
+	case reason != "" && d == "":
+		t.Errorf("%s is the same, and no exception any more", s.name)
+	case reason != "":
+		t.Logf("%s is not the same: %s", s.name, reason)
+	case d != "":
+		t.Errorf("%s: (- cloud-init, + ours)\n%s", s.name, d)
+	}
+}

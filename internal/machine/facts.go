@@ -166,6 +166,8 @@ type NIC struct {
 	VLAN           bool
 	Loopback       bool
 	Renamed        bool // user space gave it its name
+	Dormant        bool // it is up, and waits for something such as a login to the network
+	Standby        bool // virtio's: another interface may take its place (VIRTIO_NET_F_STANDBY)
 }
 
 // NICs are the network interfaces of now, by name. They are looked up anew each time.
@@ -196,8 +198,13 @@ func readNIC(a attributes, name string) NIC {
 		VLAN:           strings.Contains("\n"+a.text("uevent")+"\n", "\nDEVTYPE=vlan\n"),
 		Loopback:       name == "lo" || a.text("type") == "772", // ARPHRD_LOOPBACK
 		Renamed:        assigned == "3" || assigned == "4",
+		Dormant:        a.text("dormant") == "1",
+		Standby:        hasFeature(a.text("device/features"), 62),
 	}
 }
+
+// hasFeature reads virtio's list of features, a digit for each.
+func hasFeature(features string, bit int) bool { return len(features) > bit && features[bit] == '1' }
 
 // A BlockDevice is a disk or a partition, as /sys/class/block shows it.
 type BlockDevice struct {

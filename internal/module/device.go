@@ -1,9 +1,9 @@
 package module
 
 import (
-	"io/fs"
 	"path"
 	"regexp"
+	"strconv"
 	"strings"
 
 	"openguest/internal/conf"
@@ -93,43 +93,36 @@ func isCloudName(name string) bool {
 	return name == "ami" || name == "root" || name == "swap"
 }
 
-// partition is the node of a disk's partition; empty where the kernel knows none.
+// partition is the node of a disk's partition; empty where there is none. One that was made just now may have no link yet.
 func (d deviceNames) partition(disk, number string) string {
+	whole := d.Machine.Facts.BlockDevice(disk)
 	for _, infix := range []string{"", "p", "-part"} {
-		if node := disk + infix + number; d.exists(node) && d.isBlock(disk, node) {
+		node := disk + infix + number
+		if b := d.Machine.Facts.BlockDevice(node); b.Name != "" && b.Parent == whole.Name {
 			return node
 		}
 	}
-	return ""
-}
-
-// isBlock asks the kernel whether it has a disk, or a partition on a disk.
-func (d deviceNames) isBlock(nodes ...string) bool {
-	name := "/sys/class/block"
-	for _, node := range nodes {
-		name += "/" + path.Base(d.realName(node))
+	n, err := strconv.Atoi(number)
+	if err != nil || n < 1 || whole.Name == "" || !d.opens(machine.PartitionName(whole.Path(), n)) {
+		return ""
 	}
-	return machine.Exists(d.Machine.Files, name)
-}
-
-// exists says whether a node is there, or a link to one.
-func (d deviceNames) exists(node string) bool {
-	return strings.HasPrefix(node, "/") && machine.Exists(d.Machine.Files, d.realName(node))
-}
-
-// realName follows the links that udev makes for a device.
-func (d deviceNames) realName(node string) string {
-	for range 10 {
-		n, err := d.Machine.Files.Look(node)
-		if err != nil || n.Mode.Type() != fs.ModeSymlink {
-			break
-		}
-		if !path.IsAbs(n.Data) {
-			n.Data = path.Join(path.Dir(node), n.Data)
-		}
-		node = n.Data
+	if strings.HasPrefix(disk, "/dev/disk/") {
+		return disk + "-part" + number
 	}
-	return node
+	return machine.PartitionName(whole.Path(), n)
+}
+
+// isBlock says whether a name leads to a disk or a partition.
+func (d deviceNames) isBlock(name string) bool { return d.Machine.Facts.BlockDevice(name).Name != "" }
+
+// opens says whether a disk or a partition is there to be read.
+func (d deviceNames) opens(node string) bool {
+	b, err := d.Machine.Blocks.Open(node)
+	if err != nil {
+		return false
+	}
+	b.Close()
+	return true
 }
 
 // cloudDevice is the disk that the cloud means by a name such as ephemeral0; empty where it does not say, or where the disk
@@ -188,12 +181,12 @@ func (d deviceNames) mappedDevice(metadata any, name string) string {
 	if !path.IsAbs(device) {
 		device = "/dev/" + device
 	}
-	if d.exists(device) {
+	if d.isBlock(device) {
 		return device
 	}
 	letters, isSCSI := strings.CutPrefix(path.Base(device), "sd")
 	for _, prefix := range []string{"vd", "xvd", "vtb"} {
-		if node := "/dev/" + prefix + letters; isSCSI && d.exists(node) {
+		if node := "/dev/" + prefix + letters; isSCSI && d.isBlock(node) {
 			return node
 		}
 	}

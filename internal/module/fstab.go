@@ -113,12 +113,12 @@ func joinLines(lines []string) string {
 	return strings.Join(lines, "\n") + "\n"
 }
 
-// inUse are the first words of the lines of a table of the kernel's, such as /proc/swaps, or those at another place in each.
-func (e *Env) inUse(table string, word int) (names []string) {
-	text, _ := e.Machine.Files.Read(table)
+// swaps are the devices and files that the kernel swaps to.
+func (e *Env) swaps() (names []string) {
+	text, _ := e.Machine.Files.Read("/proc/swaps")
 	for line := range strings.Lines(text) {
-		if words := strings.Fields(line); len(words) > word {
-			names = append(names, fstabUnescapes.Replace(words[word]))
+		if words := strings.Fields(line); len(words) > 0 {
+			names = append(names, fstabUnescapes.Replace(words[0]))
 		}
 	}
 	return names

@@ -30,6 +30,7 @@ var update = flag.Bool("update", false, "rewrite the goldens of testdata")
 //	distro              the distribution's id; debian where it is not there
 //	args                what cloud.cfg's list says beside the name
 //	kernel              the host name that the kernel has; without it the system is not running
+//	disks               the disks that there are, as addDisks reads them
 //	free                how many bytes the file system has room for: it can hold swap then
 //	programs            the commands that are there: "NAME [STATUS] [OUTPUT]", the longest that fits counts. Without it none is
 //	                    run: what has no meaning for files is deferred
@@ -94,11 +95,13 @@ func newScene(t *testing.T, text string) *scene {
 		}
 		s.sections[name] = strings.TrimSuffix(data, "\n") + "\n"
 	}
+	blocks := addDisks(t, s.section("disks", ""), &disk)
 	m := machine.Fake(disk.String(), time.Date(2026, 7, 4, 12, 0, 0, 0, time.UTC))
 	programs, running := s.sections["programs"]
 	if running {
 		m.Commands = commands{scene: s, programs: strings.Split(strings.TrimSpace(programs), "\n")}
 	}
+	m.Blocks = blocks
 	if free, ok := s.sections["free"]; ok {
 		m.Swap = swap{m.Files, strings.TrimSpace(free)}
 	}

@@ -233,8 +233,7 @@ func (e *Env) activate(ctx context.Context, rows []fstabRow, changed bool) (all 
 // hasIdleSwap says whether there is swap that the kernel does not use. What has no path, such as a label, is turned on with
 // the line that names it, and by the system at each boot.
 func (e *Env) hasIdleSwap(rows []fstabRow, changed bool) bool {
-	used := e.inUse("/proc/swaps", 0)
-	names := deviceNames{Env: e}
+	used := e.swaps()
 	return slices.ContainsFunc(rows, func(r fstabRow) bool {
 		if r[2] != "swap" || r.has("noauto") {
 			return false
@@ -242,18 +241,21 @@ func (e *Env) hasIdleSwap(rows []fstabRow, changed bool) bool {
 		if !path.IsAbs(r[0]) {
 			return changed
 		}
-		return !slices.Contains(used, r[0]) && !slices.Contains(used, names.realName(r[0]))
+		return !slices.Contains(used, r[0]) && !slices.Contains(used, e.Machine.Facts.BlockDevice(r[0]).Path())
 	})
 }
 
 // unmounted are the mount points at which nothing is yet, but for those that wait: for a person, or for a disk that may be
 // missing.
 func (e *Env) unmounted(rows []fstabRow) (points []string) {
-	used := e.inUse("/proc/self/mountinfo", 4)
+	used := map[string]bool{}
+	for _, m := range e.Machine.Facts.Mounts() {
+		used[m.Point] = true
+	}
 	names := deviceNames{Env: e}
 	for _, r := range rows {
-		isMissing := strings.HasPrefix(r[0], "/dev/") && !names.exists(r[0])
-		if path.IsAbs(r[1]) && !slices.Contains(used, path.Clean(r[1])) && !r.has("noauto") && !(isMissing && r.has("nofail")) {
+		isMissing := strings.HasPrefix(r[0], "/dev/") && !names.isBlock(r[0]) && !names.opens(r[0])
+		if path.IsAbs(r[1]) && !used[path.Clean(r[1])] && !r.has("noauto") && !(isMissing && r.has("nofail")) {
 			points = append(points, path.Clean(r[1]))
 		}
 	}

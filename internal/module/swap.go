@@ -44,7 +44,7 @@ func (e *Env) swapFile(k conf.Placed[swapKeys]) (name string, err error) {
 	}
 	name = path.Clean("/" + k.Value.Filename)
 	err = e.Item(k.Origin, k.Path, func() error {
-		if slices.Contains(e.inUse("/proc/swaps", 0), name) {
+		if slices.Contains(e.swaps(), name) {
 			e.Debug("swap file %s already in use", name)
 			return nil
 		}

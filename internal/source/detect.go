@@ -189,7 +189,7 @@ func runConfig(report bool, list, extra []string) string {
 func configuredList(e *Env) (names []string, where string) {
 	key, list := entry(e.Config, "datasource_list")
 	if list.IsNull() {
-		return nil, ""
+		return listInText(e)
 	}
 	where = "datasource_list in " + list.Origin.String()
 	if list.Kind == conf.String {
@@ -202,6 +202,29 @@ func configuredList(e *Env) (names []string, where string) {
 		}
 		if name := strings.TrimSpace(item.Text); name != "" && !item.IsNull() {
 			names = append(names, name)
+		}
+	}
+	return names, where
+}
+
+// listInText looks for a list in what is no YAML: ds-identify takes tabs for spaces, and images are in use that rely on it.
+func listInText(e *Env) (names []string, where string) {
+	const main = "/etc/cloud/cloud.cfg"
+	files := []string{main}
+	dropIns, _ := e.Machine.Files.List(main + ".d")
+	for _, name := range dropIns {
+		if strings.HasSuffix(name, ".cfg") {
+			files = append(files, path.Join(main+".d", name))
+		}
+	}
+	for _, name := range files {
+		text, _ := e.Machine.Files.Read(name)
+		for line := range strings.Lines(text) {
+			key, value, _ := strings.Cut(line, ":")
+			value, _, _ = strings.Cut(value, "#")
+			if strings.Contains(line, "\t") && unquoted(strings.TrimRight(key, " \t")) == "datasource_list" {
+				names, where = splitList(strings.TrimSpace(value)), "datasource_list in "+name
+			}
 		}
 	}
 	return names, where

@@ -24,6 +24,9 @@ func Probe(r io.ReaderAt) Superblock {
 		}
 	}
 	labels, kind := probeLabels(r)
+	if kind == "" {
+		kind = d.signed()
+	}
 	s := Superblock{Kind: kind}
 	if len(labels) > 0 {
 		s.Label = labels[0]

@@ -26,7 +26,7 @@ var signatures = []signature{
 	{"linux_raid_member", 0, "\xfc\x4e\x2b\xa9"}, {"linux_raid_member", 4096, "\xfc\x4e\x2b\xa9"},
 	{"stratis", 516, "!Stra0tis\x86\xff\x02^\x41rh"}, {"vdo", 0, "dmvdo001"}, {"DM_integrity", 0, "integrt\x00"}, {"DM_verity_hash", 0, "verity\x00\x00"},
 	{"ceph_bluestore", 0, "bluestore block device"}, {"VMFS_volume_member", 1 << 20, "\x0d\xd0\x01\xc0"}, {"VMFS", 2 << 20, "\x5e\xf1\xab\x2f"},
-	{"jbd", 1080, "\x53\xef"}, {"swsuspend", 4086, "S1SUSPEND"}, {"swsuspend", 4086, "ULSUSPEND"},
+	{"swsuspend", 4086, "S1SUSPEND"}, {"swsuspend", 4086, "ULSUSPEND"},
 }
 
 // signed looks for what has no more than a word.
@@ -37,6 +37,8 @@ func (d superblocks) signed() string {
 		}
 	}
 	switch {
+	case string(d.at(1080, 2)) == "\x53\xef": // ext's, with a journal and no files
+		return "jbd"
 	case d.isZFS():
 		return "zfs_member"
 	case d.isOldRAID():

@@ -1,6 +1,9 @@
 package machine
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 // Row M11. A disk whose content we do not know is taken for an empty one, and lost.
 func TestSignatures(t *testing.T) {
@@ -21,6 +24,7 @@ func TestSignatures(t *testing.T) {
 		kind, word string
 		offset     int64
 	}{
+		{"jbd", "\x53\xef" + strings.Repeat("\x00", 38) + "\x08", 1080},
 		{"zfs_member", "\x0c\xb1\xba\x00\x00\x00\x00\x00", 132 << 10},
 		{"zfs_member", "\x00\x00\x00\x00\x00\xba\xb1\x0c", 255 << 10},
 		{"linux_raid_member", "\xfc\x4e\x2b\xa9", 1<<30 - 64<<10},

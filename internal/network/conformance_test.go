@@ -35,13 +35,14 @@ type judge struct {
 }
 
 func judges() []judge {
+	const features = "-- usr/share/netplan/netplan/_features.py --\nNETPLAN_FEATURE_FLAGS = ['ipv6-mtu']\n"
 	return []judge{
 		{name: "eni with ip", renderer: "eni", machine: "-- usr/sbin/ip 755 --\n", expected: one("eni_ip_cmd.txt", "/etc/network/interfaces"),
 			below: "/etc/network/", same: sameWithoutBlank, floor: 32, known: knownENI()},
 		{name: "eni with route", renderer: "eni", expected: one("eni_route_cmd.txt", "/etc/network/interfaces"),
 			below: "/etc/network/", same: sameWithoutBlank, floor: 32, known: knownENI()},
-		{name: "netplan", renderer: "netplan", expected: one("netplan.txt", "/etc/netplan/50-cloud-init.yaml"),
-			below: "/etc/netplan/", same: sameYAML, floor: 22, known: knownNetplan()},
+		{name: "netplan", renderer: "netplan", machine: features, expected: one("netplan.txt", "/etc/netplan/50-cloud-init.yaml"),
+			below: "/etc/netplan/", same: sameYAML, floor: 21},
 		{name: "networkd", renderer: "networkd", expected: networkdFiles, below: "/etc/systemd/network/", same: sameSections, floor: 0},
 		{name: "network-manager", renderer: "network-manager", expected: all("network_manager", "/etc/NetworkManager/system-connections/"),
 			below: "/etc/NetworkManager/system-connections/", floor: 0},
@@ -59,10 +60,6 @@ func knownENI() map[string]string {
 		"large_v2/input.yaml": never, "small_v2/input.yaml": never, "bond_v2/input.yaml": never, "v1-dns/input.yaml": never,
 		"dhcpv6_stateful/input.yaml": never,
 	}
-}
-
-func knownNetplan() map[string]string {
-	return map[string]string{}
 }
 
 // TestConformance renders every case with every renderer that there is.

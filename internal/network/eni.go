@@ -32,29 +32,6 @@ func hasIfupdown(t Target) (ok bool, why string) {
 	return true, "ifupdown is installed"
 }
 
-// program is where a program is in one of the folders; empty where it is in none.
-func (t Target) program(name string, folders ...string) string {
-	for _, folder := range folders {
-		if p := folder + "/" + name; machine.Exists(t.Files, p) {
-			return p
-		}
-	}
-	return ""
-}
-
-// programFolders is where programs are looked for that may be anywhere.
-func programFolders() []string {
-	return []string{"/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"}
-}
-
-// header begins the files of some network managers; the text is cloud-init's, which people look for.
-const header = `# This file is generated from information provided by the datasource.  Changes
-# to it will not persist across an instance reboot.  To disable cloud-init's
-# network configuration capabilities, write a file
-# /etc/cloud/cloud.cfg.d/99-disable-network-config.cfg with the following:
-# network: {config: disabled}
-`
-
 // Files that are told to udev and ifupdown.
 const (
 	persistentNames = "/etc/udev/rules.d/70-persistent-net.rules"
@@ -65,11 +42,11 @@ const (
 func eniPath(variant string) (path, begin string) {
 	switch variant {
 	case "debian", "raspberry-pi-os":
-		return "/etc/network/interfaces.d/50-cloud-init", header
+		return "/etc/network/interfaces.d/50-cloud-init", header(variant)
 	case "ubuntu":
-		return "/etc/network/interfaces.d/50-cloud-init.cfg", header
+		return "/etc/network/interfaces.d/50-cloud-init.cfg", header(variant)
 	case "alpine":
-		return "/etc/network/interfaces", header
+		return "/etc/network/interfaces", header(variant) + "\n"
 	}
 	return "/etc/network/interfaces", ""
 }

@@ -46,7 +46,7 @@ func fakeTarget(text, variant string) Target {
 func TestENIOnDebian(t *testing.T) {
 	target := fakeTarget("-- usr/sbin/ip --\n-- etc/network/interfaces.d/eth0.cfg --\n# The primary interface\nauto eth0\niface eth0 inet dhcp\n", "debian")
 	got, problems := rendered(t, "eni", "version: 1\nconfig:\n- {type: physical, name: eth0, mac_address: 'AA:00:00:00:00:01', subnets: [{type: dhcp}]}\n", target)
-	want := "-- /etc/network/interfaces.d/50-cloud-init --\n" + header + `auto lo
+	want := "-- /etc/network/interfaces.d/50-cloud-init --\n" + header("debian") + `auto lo
 iface lo inet loopback
 
 auto eth0

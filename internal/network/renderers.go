@@ -40,5 +40,6 @@ type File struct {
 func All() []Renderer {
 	return []Renderer{
 		rendererENI(),
+		rendererNetplan(),
 	}
 }

@@ -29,7 +29,7 @@ func peers() []peer {
 	const servers = "cloud-init leaves out the name servers of an interface"
 	netplan := map[string]string{
 		"v1-dns/input.yaml": servers, "v1-examples/network-config-v1-nameserver.yaml": servers,
-		"bond before its parts": servers + ", and makes a second bond of what is only part of one",
+		"bond before its parts": servers + ", and makes a second bond of what is only part of one; netplan does not know bonds by number",
 	}
 	return []peer{
 		{name: "eni", renderer: "eni", machine: "-- usr/sbin/ip 755 --\n", ip: true, known: eni},

@@ -191,6 +191,9 @@ func (np *netplan) bond(l *Link) mapping {
 			}
 		}
 	}
+	if mode, ok := parameters["mode"].(int64); ok && mode >= 0 && int(mode) < len(bondModes()) {
+		parameters["mode"] = bondModes()[mode]
+	}
 	device := withParameters(l, parameters)
 	var parts []string
 	for _, part := range np.model.Links {
@@ -202,6 +205,12 @@ func (np *netplan) bond(l *Link) mapping {
 		device["interfaces"] = parts
 	}
 	return device
+}
+
+// bondModes are the names of the kernel's numbers for how a bond works; netplan takes only names. See the kernel's
+// Documentation/networking/bonding.rst.
+func bondModes() []string {
+	return []string{"balance-rr", "active-backup", "balance-xor", "broadcast", "802.3ad", "balance-tlb", "balance-alb"}
 }
 
 func withParameters(l *Link, parameters mapping) mapping {

@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -107,7 +108,11 @@ func TestNetplanAcceptsWhatIsWritten(t *testing.T) {
 	if err != nil {
 		t.Skip("netplan is not installed")
 	}
+	notNetplans := []string{"v2_eni_ipv4_and_ipv6_static_dns_only_ipv4/input_v2.yaml", "version 2"} // handed through with their mistakes
 	for _, s := range append(samples(t), ownSamples()...) {
+		if slices.Contains(notNetplans, s.name) {
+			continue
+		}
 		root := t.TempDir()
 		text, _ := rendered(t, "netplan", s.text, fakeTarget("", "debian"))
 		name := filepath.Join(root, netplanPath)

@@ -1,211 +1,124 @@
 package jinja
 
 import (
-	"math/big"
 	"slices"
 	"strings"
 )
 
-// arguments are what a call was given.
-type arguments struct {
-	plain []any
-	named []namedArg
+// An operation is a filter, a test, a method or a function, under one or more names. Of its parameters one with "?" may
+// be left out; "*" takes all plain arguments that are left, and "**" all named ones.
+type operation struct {
+	name, params string
+	do           func(c call) any
 }
 
-type namedArg struct {
-	name  string
-	value any
-}
-
-// find is the place of a named argument, or -1.
-func (a *arguments) find(name string) int {
-	return slices.IndexFunc(a.named, func(n namedArg) bool { return n.name == name })
-}
-
-// takeNamed removes a named argument and returns it.
-func (a *arguments) takeNamed(name string) (any, bool) {
-	i := a.find(name)
-	if i < 0 {
-		return nil, false
-	}
-	v := a.named[i].value
-	a.named = slices.Delete(slices.Clone(a.named), i, i+1)
-	return v, true
-}
-
-// call calls a value.
-func (m *machine) call(f any, a arguments) any {
-	m.need(f)
-	m.charge(smallValue)
-	m.work(a.plain...)
-	switch f := f.(type) {
-	case *function:
-		return f.call(m, a)
-	case *method:
-		return m.callMethod(f, a)
-	case *macro:
-		return m.callMacro(f, a)
-	}
-	m.fail("'%s' object is not callable", typeName(f))
-	return nil
-}
-
-// A table has the functions of a kind, with ";" between: for each its name and its parameters. A parameter with "?"
-// may be left out; "*" takes all plain arguments that are left, "**" all named ones. A table is text and not a map of
-// functions, so that it costs nothing when a program starts.
-
-// lookup returns the parameters of a function, and whether the table has it.
-func lookup(table, name string) (params string, ok bool) {
-	for entry := range strings.SplitSeq(table, ";") {
-		head, params, _ := strings.Cut(strings.TrimSpace(entry), " ")
-		if head == name && name != "" {
-			return params, true
-		}
-	}
-	return "", false
-}
-
-// nearest is the name in a table that somebody may have meant, or empty.
-func nearest(table, name string) string {
-	best, least := "", min(3, len(name)/2+1)
-	for entry := range strings.SplitSeq(table, ";") {
-		head, _, _ := strings.Cut(strings.TrimSpace(entry), " ")
-		if d := distance(head, name[:min(len(name), 40)]); d < least {
-			best, least = head, d
-		}
-	}
-	return best
-}
-
-// distance is the number of letters to add, remove or change to make one word the other.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			change := diagonal
-			if a[i] != b[j] {
-				change++
+func find(table []operation, name string) (operation, bool) {
+	for _, op := range table {
+		for n := range strings.FieldsSeq(op.name) {
+			if n == name {
+				op.name = name
+				return op, true
 			}
-			diagonal = row[j+1]
-			row[j+1] = min(change, row[j]+1, row[j+1]+1)
 		}
 	}
-	return row[len(b)]
+	return operation{}, false
 }
 
-// bound is the arguments of a call, in the order of the parameters.
-type bound struct {
-	m      *machine
+// A call is one use of an operation.
+type call struct {
+	*machine
 	name   string
-	params []string
-	values []any // absent where left out
-	rest   arguments
+	of     any        // what the filter, test or method is applied to
+	values []any      // of the parameters, in their order; absent where left out
+	rest   []argument // what no parameter takes
 }
 
 type absent struct{}
 
-// bind matches arguments with parameters.
-func (m *machine) bind(name, params string, a arguments) bound {
-	b := bound{m: m, name: name, params: strings.Fields(params), rest: a}
-	takesPlain, takesNamed := false, false
-	for _, param := range b.params {
-		switch param {
-		case "*":
-			takesPlain = true
-		case "**":
-			takesNamed = true
-		default:
-			b.values = append(b.values, b.takeParam(param))
-		}
-	}
-	if len(b.rest.plain) > 0 && !takesPlain {
-		m.fail("%s() takes %d arguments but %d were given", name, len(b.values), len(a.plain))
-	}
-	if len(b.rest.named) > 0 && !takesNamed {
-		m.fail("%s() got an unexpected keyword argument '%s'", name, b.rest.named[0].name)
-	}
-	return b
+// An argument of a call; those with a name come last.
+type argument struct {
+	name  string
+	value any
 }
 
-func (b *bound) takeParam(param string) any {
-	word, optional := strings.CutSuffix(param, "?")
-	named, isNamed := b.rest.takeNamed(word)
-	switch {
-	case len(b.rest.plain) > 0 && isNamed:
-		b.m.fail("%s() got multiple values for argument '%s'", b.name, word)
-	case len(b.rest.plain) > 0:
-		v := b.rest.plain[0]
-		b.rest.plain = b.rest.plain[1:]
-		return v
-	case isNamed:
-		return named
-	case !optional:
-		b.m.fail("%s() missing 1 required positional argument: '%s'", b.name, word)
+// take removes the first plain argument, or the one of a name, and returns it.
+func (c *call) take(name string) (any, bool) {
+	i := slices.IndexFunc(c.rest, func(a argument) bool { return a.name == name })
+	if i < 0 {
+		return nil, false
 	}
+	v, rest := c.rest[i].value, c.rest[i+1:]
+	if i > 0 {
+		rest = slices.Concat(c.rest[:i], rest)
+	}
+	c.rest = rest
+	return v, true
+}
+
+func (m *machine) call(f any, args []argument) any {
+	m.need(f)
+	fn, ok := f.(*function)
+	m.check(ok, "'%s' object is not callable", typeName(f))
+	return m.apply(fn.operation, fn.of, args)
+}
+
+func (m *machine) apply(op operation, of any, args []argument) any {
+	m.charge(smallValue, 1)
+	m.work(of)
+	c := call{machine: m, name: op.name, of: of, rest: args}
+	takes := [2]bool{} // plain and named arguments
+	for param := range strings.FieldsSeq(op.params) {
+		if stars := run(param, "*"); stars > 0 {
+			takes[stars-1] = true
+		} else {
+			c.values = append(c.values, c.argument(param))
+		}
+	}
+	for _, a := range c.rest {
+		m.check(takes[0] || a.name != "", "%s() takes %d arguments but %d were given", op.name, len(c.values), len(args))
+		m.check(takes[1] || a.name == "", "%s() got an unexpected keyword argument '%s'", op.name, a.name)
+	}
+	return op.do(c)
+}
+
+// argument takes the value of a parameter from the arguments that are left.
+func (c *call) argument(param string) any {
+	word, optional := strings.CutSuffix(param, "?")
+	for _, name := range []string{"", word} {
+		if v, ok := c.take(name); ok {
+			return v
+		}
+	}
+	c.check(optional, "%s() missing 1 required positional argument: '%s'", c.name, word)
 	return absent{}
 }
 
-func (b bound) has(i int) bool { return b.values[i] != absent{} && b.values[i] != nil }
-
-func (b bound) value(i int, missing any) any {
-	if b.values[i] == (absent{}) {
-		return missing
+// value is an argument, or what stands for one that is None or left out.
+func (c call) value(i int, missing any) any {
+	if v := c.values[i]; v != nil && v != (absent{}) {
+		return v
 	}
-	return b.values[i]
+	return missing
 }
 
-func (b bound) truth(i int) bool { return b.has(i) && truth(b.values[i]) }
+func (c call) textOf(i int, missing string) string { return c.needText(c.value(i, missing)) }
 
-// str is an argument as text, whatever it is.
-func (b bound) str(i int, missing string) string {
-	if b.values[i] == (absent{}) {
-		return missing
-	}
-	return b.m.str(b.values[i])
-}
-
-// text is an argument that must be a string.
-func (b bound) text(i int, missing string) string {
-	if !b.has(i) {
-		return missing
-	}
-	return b.m.needText(b.values[i])
-}
-
-// int is an argument that must be a number without fraction.
-func (b bound) int(i, missing int) int {
-	if !b.has(i) {
-		return missing
-	}
-	return b.m.needInt(b.values[i])
-}
+func (c call) intOf(i, missing int) int { return c.int(c.value(i, int64(missing))) }
 
 func (m *machine) needText(v any) string {
 	m.need(v)
 	s, ok := v.(string)
-	if !ok {
-		m.fail("must be str, not %s", typeName(v))
-	}
+	m.check(ok, "must be str, not %s", typeName(v))
 	return s
 }
 
 // far is more than any length or place.
 const far = 1 << 29
 
-// needInt is an integer, as far as it matters.
-func (m *machine) needInt(v any) int {
+// int is an integer, as far as it matters.
+func (m *machine) int(v any) int {
 	m.need(v)
 	i, ok := integer(v)
-	if !ok {
-		m.fail("'%s' object cannot be interpreted as an integer", typeName(v))
-	}
-	if i.CmpAbs(big.NewInt(far)) > 0 {
-		return far * i.Sign()
-	}
-	return int(i.Int64())
+	m.check(ok, "'%s' object cannot be interpreted as an integer", typeName(v))
+	return int(max(-far, min(far, i)))
 }

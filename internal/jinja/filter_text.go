@@ -1,279 +1,197 @@
 package jinja
 
 import (
-	"fmt"
-	"slices"
+	"math"
+	"strconv"
 	"strings"
-	"unicode"
 	"unicode/utf8"
 )
 
-// textFilter is for filters that make text.
-func (m *machine) textFilter(v any, b bound) (any, bool) {
-	switch b.name {
-	case "indent":
-		return m.indent(m.needText(v), b), true
-	case "truncate":
-		return m.truncate(v, b), true
-	case "wordwrap":
-		return m.wordwrap(m.needText(v), b), true
-	case "join":
-		return m.join(v, b), true
-	case "urlencode":
-		return m.urlencode(v), true
-	case "capitalize", "center", "e", "escape", "forceescape", "format", "lower", "replace", "safe", "string",
-		"striptags", "title", "trim", "upper", "wordcount":
-		return m.stringFilter(m.str(v), b), true
+// number is what a number or a text is as a float.
+func (c call) number() (f float64, ok bool) {
+	c.need(c.of)
+	if s, isText := c.of.(string); isText {
+		f, err := strconv.ParseFloat(strings.TrimSpace(s), 64)
+		return f, err == nil || math.IsInf(f, 0)
 	}
-	return nil, false
+	return number(c.of)
 }
 
-// stringFilter is for filters that take anything as text.
-func (m *machine) stringFilter(s string, b bound) any {
-	switch b.name {
-	case "capitalize", "lower", "upper":
-		return m.stringCase(s, b.name)
-	case "center":
-		return m.justify(s, bound{m: m, name: "center", values: []any{b.value(0, int64(80)), absent{}}})
-	case "e", "escape", "forceescape":
-		m.chargeTimes(6, len(s))
-		return strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `"`, "&#34;", "'", "&#39;").Replace(s)
-	case "format":
-		return m.formatFilter(s, b)
-	case "replace":
-		return m.replace(s, b.str(0, ""), b.str(1, ""), b.int(2, -1))
-	case "striptags":
-		m.charge(4 * len(s))
-		return stripTags(s)
-	case "title":
-		m.charge(len(s))
-		return title(s, func(before rune) bool { return isSpace(before) || strings.ContainsRune("-({[<", before) })
-	case "trim":
-		return m.trimString(s, b)
-	case "wordcount":
-		return int64(len(strings.FieldsFunc(s, func(r rune) bool { return !isNamePart(r) })))
+func toFloat(c call) any {
+	if f, ok := c.number(); ok {
+		return f
 	}
+	return c.value(0, 0.0)
+}
+
+// toInt is an integer of a number, or of text in a base; a fraction is cut off.
+func toInt(c call) any {
+	if i, ok := integer(c.of); ok {
+		return i
+	}
+	s, _ := c.of.(string)
+	base := c.intOf(1, 10)
+	prefix := map[int]string{2: "0b", 8: "0o", 16: "0x"}[base]
+	if i, err := strconv.ParseInt(strings.TrimPrefix(strings.TrimSpace(s), prefix), base, 64); err == nil {
+		return i
+	}
+	if f, ok := c.number(); ok && !math.IsInf(f, 0) && !math.IsNaN(f) {
+		return c.whole(f)
+	}
+	return c.value(0, int64(0))
+}
+
+// round rounds half to even, as Python does, or up or down.
+func round(c call) any {
+	f, ok := number(c.of)
+	c.check(ok, "type %s doesn't define __round__ method", typeName(c.of))
+	precision, method := max(-300, min(300, c.intOf(0, 0))), c.textOf(1, "common")
+	unit := math.Pow10(precision)
+	switch i, isInt := integer(c.of); {
+	case method == "ceil":
+		return math.Ceil(f*unit) / unit
+	case method == "floor":
+		return math.Floor(f*unit) / unit
+	case method != "common":
+		c.fail("method must be common, ceil or floor")
+	case isInt && precision >= 0:
+		return i
+	case precision < 0:
+		f = math.RoundToEven(f*unit) / unit
+		if isInt {
+			return c.whole(f)
+		}
+	default:
+		f, _ = strconv.ParseFloat(strconv.FormatFloat(f, 'f', precision, 64), 64)
+	}
+	return f
+}
+
+func absolute(c call) any {
+	if f, isFloat := c.of.(float64); isFloat {
+		return math.Abs(f)
+	}
+	i, ok := integer(c.of)
+	c.check(ok, "bad operand type for abs(): '%s'", typeName(c.of))
+	return max(i, -i)
+}
+
+// subject is what a filter of text or a method of strings is applied to.
+func (c call) subject() string {
+	s := c.str(c.of)
+	c.charge(len(s), 1) // for a result of about the same length
 	return s
 }
 
-func (m *machine) formatFilter(s string, b bound) any {
-	if len(b.rest.named) == 0 {
-		return m.percent(s, tuple(b.rest.plain...))
+// formatFilter is "%" with arguments in place of a tuple or mapping.
+func formatFilter(c call) any {
+	plain, named := &seq{kind: tupleKind}, newDict()
+	for _, a := range c.rest {
+		if a.name == "" {
+			plain.items = append(plain.items, a.value)
+		} else {
+			c.put(named, a.name, a.value)
+		}
 	}
-	if len(b.rest.plain) > 0 {
-		m.fail("can't handle positional and keyword arguments at the same time")
+	c.check(len(plain.items) == 0 || len(named.keys) == 0, "can't handle positional and keyword arguments at the same time")
+	if len(named.keys) > 0 {
+		return c.percent(c.subject(), named)
 	}
-	named := newDict()
-	for _, n := range b.rest.named {
-		m.put(named, n.name, n.value)
-	}
-	return m.percent(s, named)
+	return c.percent(c.subject(), plain)
+}
+
+func escape(c call) any {
+	s := c.subject()
+	c.charge(6, len(s))
+	return strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `"`, "&#34;", "'", "&#39;").Replace(s)
 }
 
 // indent puts white space before lines: all but the first, and not before empty ones, unless told so.
-func (m *machine) indent(s string, b bound) string {
-	by, isText := b.value(0, nil).(string)
+func indent(c call) any {
+	s := c.needText(c.of)
+	by, isText := c.value(0, nil).(string)
 	if !isText {
-		n := b.int(0, 4)
-		m.charge(max(0, n))
-		by = strings.Repeat(" ", max(0, n))
+		by = c.pad("", c.intOf(0, 4), " ", "")
 	}
-	t := m.newBuffer()
-	for i, line := range m.splitLines(s+"\n", false) {
-		if i > 0 {
-			t.write("\n")
+	return c.text(func(t *buffer) {
+		newline, wanted := "", truth(c.value(1, nil))
+		for line := range strings.SplitSeq(s, "\n") {
+			t.write(newline)
+			if wanted && (line != "" || newline == "" || truth(c.value(2, nil))) {
+				t.write(by)
+			}
+			t.write(line)
+			newline, wanted = "\n", true
 		}
-		if i == 0 && b.truth(1) || i > 0 && (line != "" || b.truth(2)) {
-			t.write(by)
-		}
-		t.write(line)
-	}
-	return t.done()
+	})
 }
 
-func (m *machine) truncate(v any, b bound) any {
-	n, ok := length(v)
-	if !ok {
-		m.fail("object of type '%s' has no len()", typeName(v))
-	}
-	size, end, leeway := b.int(0, 255), b.text(2, "..."), b.int(3, 5)
+// join puts a text between items, each as it prints.
+func join(c call) any {
+	sep := ""
+	return c.text(func(t *buffer) {
+		for _, item := range c.items(c.of) {
+			c.step(1)
+			t.write(sep)
+			t.write(c.str(c.follow(item, c.value(1, nil), nil)))
+			sep = c.str(c.value(0, ""))
+		}
+	})
+}
+
+// truncate cuts a text at a word, unless that makes little difference, and says so with its end.
+func truncate(c call) any {
+	size, end, leeway := c.intOf(0, 255), c.textOf(2, "..."), c.intOf(3, 5)
+	n, ok := length(c.of)
 	keep := size - utf8.RuneCountInString(end)
-	switch {
-	case keep < 0:
-		m.fail("expected length >= %d, got %d", size-keep, size)
-	case leeway < 0:
-		m.fail("expected leeway >= 0, got %d", leeway)
-	case n <= size+leeway:
-		return v
+	c.check(ok, "object of type '%s' has no len()", typeName(c.of))
+	c.check(keep >= 0, "expected length >= %d, got %d", size-keep, size)
+	c.check(leeway >= 0, "expected leeway >= 0, got %d", leeway)
+	if n <= size+leeway {
+		return c.of
 	}
-	s := m.needText(v)
-	s = s[:offset(s, keep)]
-	if i := strings.LastIndex(s, " "); i >= 0 && !b.truth(1) {
+	s := c.slice(c.needText(c.of), []any{nil, int64(keep), nil}).(string)
+	if i := strings.LastIndex(s, " "); i >= 0 && !truth(c.value(1, nil)) {
 		s = s[:i]
 	}
 	return s + end
 }
 
-func (m *machine) join(v any, b bound) string {
-	get := m.getter(b.value(1, nil), nil)
-	sep := b.str(0, "")
-	t := m.newBuffer()
-	for i, item := range m.items(v) {
-		if i > 0 {
-			t.write(sep)
-		}
-		m.step(1)
-		t.write(m.str(get(item)))
-	}
-	return t.done()
-}
-
-// urlencode quotes text for the path of a URL, or a mapping or pairs for its query.
-func (m *machine) urlencode(v any) string {
-	d, isDict := v.(*dict)
+// urlEncode quotes text for the path of a URL, or a mapping or pairs for its query.
+func urlEncode(c call) any {
 	pairs := []any(nil)
-	switch {
-	case isDict:
-		m.charge(smallValue * len(d.keys))
-		pairs = d.pairs()
-	case isIterable(v, false) && typeName(v) != "str":
-		pairs = m.items(v)
+	switch v := c.of.(type) {
+	case *dict:
+		pairs = c.pairs(v)
+	case *seq:
+		pairs = v.items
+	case *undefined:
 	default:
-		return m.urlQuote(m.str(v), "/")
+		return c.text(func(t *buffer) { t.urlQuote(c.str(v), "/") })
 	}
-	var parts []string
-	for _, pair := range pairs {
-		kv := m.unpack(pair, 2)
-		parts = append(parts, m.queryPart(kv[0])+"="+m.queryPart(kv[1]))
-	}
-	s := strings.Join(parts, "&")
-	m.charge(len(s))
-	return s
+	return c.text(func(t *buffer) {
+		for i, pair := range pairs {
+			entry := c.unpack(pair, 2)
+			t.write("&"[:min(1, i)])
+			t.urlQuote(c.str(entry[0]), " ")
+			t.write("=")
+			t.urlQuote(c.str(entry[1]), " ")
+		}
+	})
 }
 
-func (m *machine) queryPart(v any) string {
-	return strings.ReplaceAll(m.urlQuote(m.str(v), ""), "%20", "+")
-}
-
-func (m *machine) urlQuote(s, safe string) string {
-	m.charge(3 * len(s))
-	var b strings.Builder
+// urlQuote writes a text with all but some characters as "%XX". Where a space is safe, it becomes a "+".
+func (t *buffer) urlQuote(s, safe string) {
+	const hex = "0123456789ABCDEF"
+	t.m.work(s)
 	for i := range len(s) {
-		c := s[i]
-		letter := 'a' <= c|0x20 && c|0x20 <= 'z' || '0' <= c && c <= '9'
-		if letter || strings.IndexByte("_.-~"+safe, c) >= 0 {
-			b.WriteByte(c)
-		} else {
-			fmt.Fprintf(&b, "%%%02X", c)
+		switch b := s[i]; {
+		case b == ' ' && safe == " ":
+			t.write("+")
+		case b < utf8.RuneSelf && b != '_' && inName(rune(b)) || strings.IndexByte("_.-~"+safe, b) >= 0:
+			t.write(s[i : i+1])
+		default:
+			t.write("%" + hex[b>>4:b>>4+1] + hex[b&15:b&15+1])
 		}
 	}
-	return b.String()
-}
-
-// stripTags removes the tags and comments of HTML, and makes white space single spaces.
-func stripTags(s string) string {
-	s = cutAll(cutAll(s, "<!--", "-->"), "<", ">")
-	s = strings.Join(strings.FieldsFunc(s, isSpace), " ")
-	return strings.NewReplacer("&lt;", "<", "&gt;", ">", "&quot;", `"`, "&#34;", `"`, "&#39;", "'", "&nbsp;", "\u00a0", "&amp;", "&").Replace(s)
-}
-
-// cutAll removes what stands between a beginning and an end, with these.
-func cutAll(s, begin, end string) string {
-	var b strings.Builder
-	for {
-		before, rest, ok := strings.Cut(s, begin)
-		_, after, closed := strings.Cut(rest, end)
-		if !ok || !closed {
-			b.WriteString(s)
-			return b.String()
-		}
-		b.WriteString(before)
-		s = after
-	}
-}
-
-// wordwrap breaks lines that are too long, at white space and hyphens, or within a word that alone is too long.
-func (m *machine) wordwrap(s string, b bound) string {
-	width := b.int(0, 79)
-	if width <= 0 {
-		m.fail("invalid width %d (must be > 0)", width)
-	}
-	long := b.values[1] == (absent{}) || b.truth(1)
-	hyphens := b.values[3] == (absent{}) || b.truth(3)
-	sep := b.text(2, "\n")
-	m.charge(32 * len(s))
-	var lines []string
-	for _, line := range m.splitLines(s, false) {
-		lines = append(lines, strings.Join(m.wrap(chunks(line, hyphens), width, long), sep))
-	}
-	m.chargeTimes(len(sep), len(lines))
-	return strings.Join(lines, sep)
-}
-
-// chunks splits a line into words and the white space between them.
-func chunks(line string, hyphens bool) []string {
-	var out []string
-	start := 0
-	runes := []rune(line)
-	for i := range runes {
-		last := i+1 == len(runes)
-		if !last && isSpace(runes[i]) == isSpace(runes[i+1]) && !(hyphens && breaks(runes, i)) {
-			continue
-		}
-		out = append(out, string(runes[start:i+1]))
-		start = i + 1
-	}
-	return out
-}
-
-// breaks tells whether a word may be broken after the character i: a hyphen between letters.
-func breaks(runes []rune, i int) bool {
-	return runes[i] == '-' && i > 1 && i+2 < len(runes) && unicode.IsLetter(runes[i-1]) &&
-		(unicode.IsLetter(runes[i-2]) || isNamePart(runes[i-2]) || runes[i-2] == '-') && unicode.IsLetter(runes[i+1]) &&
-		(isNamePart(runes[i+2]) || runes[i+2] == '-')
-}
-
-// wrap fills lines with chunks. White space at the break is dropped.
-func (m *machine) wrap(words []string, width int, long bool) []string {
-	var lines []string
-	for len(words) > 0 {
-		m.step(1)
-		m.work(words[0])
-		if len(lines) > 0 && strings.TrimFunc(words[0], isSpace) == "" {
-			words = words[1:]
-			continue
-		}
-		n, used := 0, 0
-		for n < len(words) && used+utf8.RuneCountInString(words[n]) <= width {
-			used += utf8.RuneCountInString(words[n])
-			n++
-		}
-		line := slices.Clone(words[:n])
-		words = words[n:]
-		if len(words) > 0 && utf8.RuneCountInString(words[0]) > width {
-			line = append(line, breakWord(&words, width-used, long, n == 0)...)
-		}
-		if n := len(line); n > 0 && strings.TrimFunc(line[n-1], isSpace) == "" {
-			line = line[:n-1]
-		}
-		if len(line) > 0 {
-			lines = append(lines, strings.Join(line, ""))
-		}
-	}
-	return lines
-}
-
-// breakWord takes from the first word, which is too long for a line, what fits in the room that is left.
-func breakWord(words *[]string, room int, long, alone bool) []string {
-	word := (*words)[0]
-	switch {
-	case long:
-		room = offset(word, room)
-		(*words)[0] = word[room:]
-		return []string{word[:room]}
-	case alone:
-		*words = (*words)[1:]
-		return []string{word}
-	}
-	return nil
 }

@@ -2,196 +2,230 @@ package jinja
 
 import (
 	"fmt"
-	"math"
-	"math/big"
 	"strconv"
 	"strings"
-	"unicode"
 	"unicode/utf8"
 )
 
-// maxDigits is the longest integer that Python prints.
-const maxDigits = 4300
-
-// str is Python's str: what a value prints as.
-func (m *machine) str(v any) string {
-	switch v := v.(type) {
-	case string:
-		return v
-	case *undefined:
-		if v.blank {
-			return ""
-		}
-		m.miss(v)
-		return Missing + v.shownName(m)
-	}
-	return m.repr(v)
+// A format is a text with placeholders, and what to put there.
+type format struct {
+	*machine
+	rest   string // of the text, not read yet
+	values []any
+	named  *dict
+	used   int // of the values
 }
 
-// repr is Python's repr: what a value prints as within a list.
-func (m *machine) repr(v any) string {
-	t := m.newBuffer()
-	t.repr(v, 0)
-	return t.done()
-}
-
-func (t *buffer) repr(v any, depth int) {
-	t.m.step(1)
-	if depth > maxValue {
-		t.m.fail("a value that is nested more than %d levels deep cannot be printed", maxValue)
-	}
+// percent is Python's "text % v".
+func (m *machine) percent(text string, v any) string {
+	f := &format{machine: m, rest: text, values: []any{v}}
+	mapping := isUndefined(v) // or what else Python could look into, which may be left over
 	switch v := v.(type) {
-	case string:
-		t.m.work(v)
-		t.write(quote(v))
-	case *big.Int:
-		t.write(t.m.bigText(v))
-	case *seq:
-		t.seq(v, depth)
 	case *dict:
-		t.dict(v, depth)
-	case *undefined:
-		t.m.miss(v)
-		t.write("Undefined")
-	case *namespace:
-		t.write("<Namespace ")
-		t.dict(v.attrs, depth)
-		t.write(">")
-	case *loop:
-		t.write(fmt.Sprintf("<LoopContext %d/%d>", v.index+1, len(v.items)))
-	case *macro:
-		t.write("<Macro " + quote(v.def.name) + ">")
-	case *function:
-		t.write("<function " + v.name + ">")
-	case *method:
-		t.write("<built-in method " + v.name + " of " + typeName(v.of) + " object>")
-	default:
-		t.write(plain(v))
-	}
-}
-
-// plain is the str of a simple value.
-func plain(v any) string {
-	switch v := v.(type) {
-	case nil:
-		return "None"
-	case bool:
-		if v {
-			return "True"
+		f.named, mapping = v, true
+	case *seq:
+		mapping = v.kind == listKind
+		if v.kind == tupleKind {
+			f.values = v.items
 		}
-		return "False"
-	case int64:
-		return strconv.FormatInt(v, 10)
-	case float64:
-		return floatText(v)
-	case string:
-		return v
 	}
-	return ""
-}
-
-func (t *buffer) seq(s *seq, depth int) {
-	open, end := "[", "]"
-	switch s.kind {
-	case tupleKind:
-		open, end = "(", ")"
-		if len(s.items) == 1 {
-			end = ",)"
-		}
-	case viewKind:
-		open, end = s.name+"([", "])"
-	case rangeKind:
-		t.write(s.name)
-		return
-	case iteratorKind:
-		t.write("<" + s.name + " object>")
-		return
-	}
-	t.write(open)
-	for i, item := range s.items {
-		if i > 0 {
-			t.write(", ")
-		}
-		t.repr(item, depth+1)
-	}
-	t.write(end)
-}
-
-func (t *buffer) dict(d *dict, depth int) {
-	t.write("{")
-	for i, key := range d.keys {
-		if i > 0 {
-			t.write(", ")
-		}
-		t.repr(key, depth+1)
-		t.write(": ")
-		t.repr(d.values[i], depth+1)
-	}
-	t.write("}")
-}
-
-// bigText is an integer in digits, refused where Python refuses it.
-func (m *machine) bigText(i *big.Int) string {
-	s := i.String()
-	if len(s) > maxDigits+1 {
-		m.fail("Exceeds the limit (%d digits) for integer string conversion", maxDigits)
-	}
+	s := f.fill("%", f.percent)
+	m.check(f.used >= len(f.values) || mapping, "not all arguments converted during string formatting")
 	return s
 }
 
-// floatText is Python's shortest form of a float.
-func floatText(f float64) string {
-	switch {
-	case math.IsInf(f, 1):
-		return "inf"
-	case math.IsInf(f, -1):
-		return "-inf"
-	case math.IsNaN(f):
-		return "nan"
-	}
-	if a := math.Abs(f); a != 0 && (a < 1e-4 || a >= 1e16) {
-		return strconv.FormatFloat(f, 'e', -1, 64)
-	}
-	s := strconv.FormatFloat(f, 'f', -1, 64)
-	if !strings.Contains(s, ".") {
-		s += ".0"
-	}
-	return s
+// fill replaces what begins with one of certain characters, which next reads behind that.
+func (f *format) fill(marks string, next func(mark byte) string) string {
+	return f.text(func(t *buffer) {
+		for {
+			i := strings.IndexAny(f.rest, marks)
+			if i < 0 {
+				t.write(f.rest)
+				return
+			}
+			t.write(f.rest[:i])
+			mark := f.rest[i]
+			f.rest = f.rest[i+1:]
+			f.step(1)
+			t.write(next(mark))
+		}
+	})
 }
 
-// quote is Python's repr of a string: in single quotes, unless these alone are in it.
-func quote(s string) string {
-	q := '\''
-	if strings.Contains(s, "'") && !strings.Contains(s, `"`) {
-		q = '"'
-	}
-	var b strings.Builder
-	b.WriteRune(q)
-	for _, r := range s {
-		quoteRune(&b, r, q)
-	}
-	b.WriteRune(q)
-	return b.String()
+func (f *format) take(n int) string {
+	taken := f.rest[:n]
+	f.rest = f.rest[n:]
+	return taken
 }
 
-func quoteRune(b *strings.Builder, r, q rune) {
+// width reads the digits of a width or precision.
+func (f *format) width() string {
+	w := f.take(run(f.rest, digits))
+	f.check(len(w) < 6, "the width %s of a placeholder is too large", w)
+	return w
+}
+
+func (f *format) precision() string {
+	point := f.take(min(1, run(f.rest, ".")))
+	return point + f.width()
+}
+
+// value is the next that has no name.
+func (f *format) value() any {
+	f.check(f.used < len(f.values), "not enough arguments for format string")
+	f.used++
+	return f.values[f.used-1]
+}
+
+func (f *format) entry(name string) any {
+	v := f.get(f.named, name, absent{})
+	f.check(v != absent{}, "%s", quote(name))
+	return v
+}
+
+// percent reads a placeholder behind its "%".
+func (f *format) percent(byte) string {
+	value := f.value
+	if key, named := strings.CutPrefix(f.rest, "("); named {
+		name, rest, ok := strings.Cut(key, ")")
+		f.check(ok, "incomplete format key")
+		f.check(f.named != nil, "format requires a mapping")
+		f.rest, value = rest, func() any { return f.entry(name) }
+	}
+	flags, width, precision := f.take(run(f.rest, "#0- +")), f.width(), f.precision()
+	f.check(f.rest != "", "incomplete format")
+	_, n := utf8.DecodeRuneInString(f.rest)
+	if verb := f.take(n); verb != "%" {
+		return f.place(flags, width+precision, verb, value())
+	}
+	return "%"
+}
+
+// place formats a value. What Go does for flags, width and verb is what Python does, with few exceptions.
+func (m *machine) place(flags, size, verb string, v any) string {
+	var arg any
 	switch {
-	case r == q || r == '\\':
-		b.WriteRune('\\')
-		b.WriteRune(r)
-	case r == '\n':
-		b.WriteString(`\n`)
-	case r == '\r':
-		b.WriteString(`\r`)
-	case r == '\t':
-		b.WriteString(`\t`)
-	case unicode.IsPrint(r) || r == utf8.RuneError:
-		b.WriteRune(r)
-	case r < 0x100:
-		fmt.Fprintf(b, `\x%02x`, r)
-	case r < 0x10000:
-		fmt.Fprintf(b, `\u%04x`, r)
+	case verb == "s":
+		arg, flags = m.str(v), strings.ReplaceAll(flags, "0", "")
+	case verb == "r":
+		arg, flags, verb = m.repr(v), strings.ReplaceAll(flags, "0", ""), "s"
+	case strings.Contains("diu", verb):
+		arg, verb = m.wholeNumber(verb, v), "d"
+	case strings.Contains("xXo", verb):
+		i, ok := integer(v)
+		m.need(v)
+		m.check(ok, "%%%s format: an integer is required, not %s", verb, typeName(v))
+		if arg = i; verb == "o" && strings.Contains(flags, "#") {
+			flags, verb = strings.ReplaceAll(flags, "#", ""), "O"
+		}
+	case strings.Contains("eEfFgG", verb):
+		x, ok := number(v)
+		m.need(v)
+		m.check(ok, "must be real number, not %s", typeName(v))
+		if arg = x; !strings.Contains(size, ".") {
+			size += ".6"
+		}
 	default:
-		fmt.Fprintf(b, `\U%08x`, r)
+		m.fail("unsupported format character %s", quote(verb))
 	}
+	return fmt.Sprintf("%"+flags+size+verb, arg)
+}
+
+// wholeNumber is an integer, of a float without its fraction.
+func (m *machine) wholeNumber(verb string, v any) int64 {
+	m.need(v)
+	if i, ok := integer(v); ok {
+		return i
+	}
+	f, ok := number(v)
+	m.check(ok, "%%%s format: a real number is required, not %s", verb, typeName(v))
+	return m.whole(f)
+}
+
+// strFormat is the method format of strings.
+func strFormat(c call) any {
+	f := &format{machine: c.machine, rest: c.subject(), named: newDict()}
+	for _, a := range c.rest {
+		if a.name == "" {
+			f.values = append(f.values, a.value)
+		} else {
+			c.put(f.named, a.name, a.value)
+		}
+	}
+	return f.fill("{}", f.field)
+}
+
+// field reads a placeholder of the method format behind its "{", or a bracket that is written twice.
+func (f *format) field(mark byte) string {
+	if strings.HasPrefix(f.rest, string(mark)) {
+		return f.take(1)
+	}
+	field, rest, ok := strings.Cut(f.rest, "}")
+	f.check(ok && mark == '{', "Single '%c' encountered in format string", mark)
+	f.rest = rest
+	name, spec, _ := strings.Cut(field, ":")
+	name, verb, _ := strings.Cut(name, "!")
+	f.check(!strings.ContainsAny(name, ".[") && !strings.Contains(spec, "{"),
+		"the field '{%s}' reaches into a value, which a template does with an expression", field)
+	v := f.argument(name)
+	if verb != "" {
+		v = f.place("", "", verb, v)
+	}
+	return f.aligned(spec, v)
+}
+
+func (f *format) argument(name string) any {
+	i, err := strconv.Atoi(name)
+	switch {
+	case name == "":
+		return f.value()
+	case err != nil:
+		return f.entry(name)
+	}
+	f.check(i >= 0 && i < len(f.values), "Replacement index %s out of range for positional args tuple", name)
+	return f.values[i]
+}
+
+// aligned formats a value as what is behind the ":" of a field says: fill, alignment, sign, width, precision, verb.
+func (f *format) aligned(spec string, v any) string {
+	if spec == "" {
+		return f.str(v)
+	}
+	s := &format{machine: f.machine, rest: spec}
+	fill, align := " ", ""
+	if _, n := utf8.DecodeRuneInString(spec); run(spec[n:], "<>^") > 0 {
+		fill, align = s.take(n), s.take(1)
+	} else {
+		align = s.take(min(1, run(spec, "<>^")))
+	}
+	flags, width, precision, verb := s.take(run(s.rest, "#0- +")), s.width(), s.precision(), s.rest
+	_, isNumber := number(v)
+	_, isInt := integer(v)
+	switch {
+	case verb != "":
+	case isInt:
+		verb = "d"
+	case isNumber && precision != "":
+		verb = "g"
+	case isNumber:
+		v, verb = floatText(v.(float64)), "s"
+	default:
+		verb = "s"
+	}
+	if align == "" && strings.Contains(flags, "0") {
+		return f.place(flags, width+precision, verb, v)
+	}
+	if align == "" && isNumber {
+		align = ">"
+	}
+	n, _ := strconv.Atoi(width)
+	return f.pad(f.place(strings.ReplaceAll(flags, "0", ""), precision, verb, v), n, fill, align)
+}
+
+// pad fills a text up to a width: on the right, or on the left (">"), or on both sides ("^").
+func (m *machine) pad(s string, width int, fill, align string) string {
+	n := max(0, width-utf8.RuneCountInString(s))
+	m.charge(len(fill), n)
+	left := map[string]int{">": n, "^": n / 2, "center": n/2 + n&width&1}[align]
+	return strings.Repeat(fill, left) + s + strings.Repeat(fill, n-left)
 }

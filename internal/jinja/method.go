@@ -3,485 +3,183 @@ package jinja
 import (
 	"slices"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 )
 
-// The methods of Python's types that templates may call, in the form that call.go explains.
-const (
-	stringMethods = `
-	capitalize; center width fill?; count sub; endswith suffix; find sub; format * **; index sub; isalnum;
-	isalpha; isdigit; islower; isspace; isupper; join iterable; ljust width fill?; lower; lstrip chars?;
-	partition sep; removeprefix prefix; removesuffix suffix; replace old new count?; rfind sub;
-	rjust width fill?; rsplit sep? maxsplit?; rstrip chars?; split sep? maxsplit?; splitlines keepends?;
-	startswith prefix; strip chars?; title; upper; zfill width`
-	tupleMethods = `
-	count value; index value`
-	listMethods = tupleMethods + `;
-	append value; extend iterable; insert index value; pop index?; remove value; reverse; sort reverse?`
-	dictMethods = `
-	get key default?; items; keys; pop key default?; update mapping? **; values`
-	loopMethods = `
-	cycle *`
+// The methods of Python's types that templates may call, and Jinja's own functions.
+var (
+	stringMethods = []operation{
+		{"capitalize", "", capitalize},
+		{"center ljust rjust", "width fillchar?", justify},
+		{"count", "sub", func(c call) any { return int64(strings.Count(c.subject(), c.textOf(0, ""))) }},
+		{"endswith startswith", "affix", affixed},
+		{"find index rfind rindex", "sub", search},
+		{"format", "* **", strFormat},
+		{"isalnum isalpha isdecimal isdigit isnumeric isspace", "", consists},
+		{"islower", "", isLower},
+		{"isupper", "", isUpper},
+		{"join", "iterable", func(c call) any { return c.joined(c.subject(), c.items(c.values[0])) }},
+		{"lower", "", lower},
+		{"partition rpartition", "sep", partition},
+		{"removeprefix", "prefix", func(c call) any { return strings.TrimPrefix(c.subject(), c.textOf(0, "")) }},
+		{"removesuffix", "suffix", func(c call) any { return strings.TrimSuffix(c.subject(), c.textOf(0, "")) }},
+		{"replace", "old new count?", replace},
+		{"split rsplit", "sep? maxsplit?", split},
+		{"splitlines", "", splitLines},
+		{"strip lstrip rstrip", "chars?", strip},
+		{"title", "", func(c call) any { return c.title("") }},
+		{"upper", "", upper},
+		{"zfill", "width", zfill},
+	}
+	sequenceMethods = []operation{
+		{"count", "value", countItem},
+		{"index", "value", func(c call) any { return int64(c.position(c.values[0])) }},
+	}
+	listMethods = append(sequenceMethods[:2:2], []operation{
+		{"append", "value", func(c call) any { return c.extend(c.values) }},
+		{"clear", "", func(c call) any { return c.become(nil) }},
+		{"copy", "", func(c call) any { return list(c.copyItems(c.of)) }},
+		{"extend", "iterable", func(c call) any { return c.extend(c.items(c.values[0])) }},
+		{"insert", "index value", insert},
+		{"pop", "index?", popItem},
+		{"remove", "value", func(c call) any { return c.become(without(c.items(c.of), c.position(c.values[0]))) }},
+		{"reverse", "", func(c call) any { return c.become(reverse(c).(*seq).items) }},
+		{"sort", "reverse?", func(c call) any {
+			return c.become(c.sort(c.copyItems(c.of), c.value(0, nil), func(item any) any { return item }).items)
+		}},
+	}...)
+	dictMethods = []operation{
+		{"copy", "", func(c call) any { c.values = []any{c.of}; return c.update(newDict()) }},
+		{"get", "key default?", func(c call) any { return c.get(c.of.(*dict), c.values[0], c.value(1, nil)) }},
+		{"items", "", entries},
+		{"keys", "", func(c call) any { return list(c.of.(*dict).keys) }},
+		{"pop", "key default?", popEntry},
+		{"setdefault", "key default?", setDefault},
+		{"update", "mapping? **", func(c call) any { c.update(c.of.(*dict)); return nil }},
+		{"values", "", func(c call) any { return list(slices.Clone(c.of.(*dict).values)) }},
+	}
+	loopMethods = []operation{{"changed", "*", changed}, {"cycle", "*", cycle}}
+	globals     = []operation{
+		{"dict", "mapping? **", func(c call) any { return c.update(newDict()) }},
+		{"namespace", "mapping? **", func(c call) any { return &namespace{c.update(newDict())} }},
+		{"range", "start stop? step?", makeRange},
+	}
 )
 
-func methodTable(of any) string {
-	switch of := of.(type) {
-	case string:
-		return stringMethods
-	case *dict:
-		return dictMethods
-	case *loop:
-		return loopMethods
-	case *seq:
-		switch of.kind {
-		case listKind:
-			return listMethods
-		case tupleKind, rangeKind:
-			return tupleMethods
+// become gives a list other items.
+func (c call) become(items []any) any {
+	c.of.(*seq).items = items
+	return nil
+}
+
+func (c call) extend(items []any) any {
+	c.charge(16, len(items))
+	l := c.of.(*seq)
+	l.items = append(l.items, items...)
+	return nil
+}
+
+// update adds a mapping or pairs, and named values, to a dict.
+func (c call) update(d *dict) *dict {
+	if c.value(0, nil) != nil {
+		pairs := c.items(c.values[0])
+		if from, ok := c.values[0].(*dict); ok {
+			pairs = c.pairs(from)
+		}
+		for _, pair := range pairs {
+			entry := c.unpack(pair, 2)
+			c.put(d, entry[0], entry[1])
 		}
 	}
-	return ""
+	for _, a := range c.rest {
+		c.put(d, a.name, a.value)
+	}
+	return d
 }
 
-func (m *machine) callMethod(f *method, a arguments) any {
-	m.work(f.of)
-	params, _ := lookup(methodTable(f.of), f.name)
-	b := m.bind(f.name, params, a)
-	switch of := f.of.(type) {
-	case string:
-		return m.stringMethod(of, b)
-	case *dict:
-		return m.dictMethod(of, b)
-	case *loop:
-		return m.cycle(of, b)
+func makeRange(c call) any {
+	low, high, step := 0, c.intOf(0, 0), c.intOf(2, 1)
+	if c.value(1, nil) != nil {
+		low, high = high, c.intOf(1, 0)
 	}
-	return m.listMethod(f.of.(*seq), b)
-}
-
-func (m *machine) stringMethod(s string, b bound) any {
-	if v, ok := stringIs(s, b.name); ok {
-		return v
+	c.check(step != 0, "range() arg 3 must not be zero")
+	const tooBig = "Range too big. The sandbox blocks ranges larger than MAX_RANGE (100000)."
+	c.check(max(low, -low, high, -high) < far, tooBig)
+	var items []any
+	for i := low; (high-i)*step > 0; i += step {
+		items = append(items, int64(i))
+		c.check(len(items) <= 100_000, tooBig)
 	}
-	if v, ok := m.stringSearch(s, b); ok {
-		return v
-	}
-	switch b.name {
-	case "upper", "lower", "capitalize", "title":
-		return m.stringCase(s, b.name)
-	case "center", "ljust", "rjust", "zfill":
-		return m.justify(s, b)
-	case "split", "rsplit":
-		return m.split(s, b)
-	case "splitlines":
-		return m.strings(m.splitLines(s, b.truth(0)))
-	case "join":
-		return m.joinStrings(s, m.items(b.value(0, nil)))
-	case "replace":
-		return m.replace(s, b.text(0, ""), b.text(1, ""), b.int(2, -1))
-	case "format":
-		return m.formatString(s, b.rest)
-	}
-	return m.trimString(s, b)
-}
-
-func (m *machine) stringCase(s, name string) string {
-	m.charge(len(s))
-	switch name {
-	case "upper":
-		return strings.ReplaceAll(strings.ToUpper(s), "ß", "SS") // the one common letter that becomes two
-	case "lower":
-		return strings.ToLower(s)
-	case "capitalize":
-		return capitalize(s)
-	}
-	return title(s, func(before rune) bool { return !unicode.IsLetter(before) })
-}
-
-func capitalize(s string) string {
-	r, n := utf8.DecodeRuneInString(s)
-	if n == 0 {
-		return ""
-	}
-	return string(unicode.ToTitle(r)) + strings.ToLower(s[n:])
-}
-
-// title makes letters large where begins is true of what stands before them, and small elsewhere.
-func title(s string, begins func(before rune) bool) string {
-	before := ' '
-	return strings.Map(func(r rune) rune {
-		out := unicode.ToLower(r)
-		if begins(before) {
-			out = unicode.ToTitle(r)
-		}
-		before = r
-		return out
-	}, s)
-}
-
-// stringIs is isdigit and its kin: true where all characters are of a kind, and there is one.
-func stringIs(s, name string) (is, ok bool) {
-	var kind func(rune) bool
-	switch name {
-	case "isupper":
-		return cased(s, unicode.IsUpper, unicode.IsLower), true
-	case "islower":
-		return cased(s, unicode.IsLower, unicode.IsUpper), true
-	case "isdigit":
-		kind = unicode.IsDigit
-	case "isalpha":
-		kind = unicode.IsLetter
-	case "isalnum":
-		kind = func(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) }
-	case "isspace":
-		kind = isSpace
-	default:
-		return false, false
-	}
-	other := strings.IndexFunc(s, func(r rune) bool { return !kind(r) })
-	return s != "" && other < 0, true
-}
-
-// cased tells whether s has letters of one case and none of the other.
-func cased(s string, want, not func(rune) bool) bool {
-	return strings.ContainsFunc(s, want) && !strings.ContainsFunc(s, not)
-}
-
-func (m *machine) stringSearch(s string, b bound) (any, bool) {
-	place := func(i int) any {
-		if i < 0 && b.name == "index" {
-			m.fail("substring not found")
-		}
-		if i < 0 {
-			return int64(-1)
-		}
-		return int64(utf8.RuneCountInString(s[:i]))
-	}
-	switch b.name {
-	case "find", "index":
-		return place(strings.Index(s, b.text(0, ""))), true
-	case "rfind":
-		return place(strings.LastIndex(s, b.text(0, ""))), true
-	case "count":
-		return int64(strings.Count(s, b.text(0, ""))), true
-	case "startswith":
-		return m.anyOf(b, func(part string) bool { return strings.HasPrefix(s, part) }), true
-	case "endswith":
-		return m.anyOf(b, func(part string) bool { return strings.HasSuffix(s, part) }), true
-	case "partition":
-		before, after, found := strings.Cut(s, m.separator(b))
-		if !found {
-			return tuple(s, "", ""), true
-		}
-		return tuple(before, b.text(0, ""), after), true
-	}
-	return nil, false
-}
-
-// anyOf is for a first argument that is a string or a tuple of them.
-func (m *machine) anyOf(b bound, is func(string) bool) bool {
-	if parts, ok := b.value(0, nil).(*seq); ok && parts.kind == tupleKind {
-		return slices.ContainsFunc(parts.items, func(v any) bool { return is(m.needText(v)) })
-	}
-	return is(b.text(0, ""))
-}
-
-func (m *machine) separator(b bound) string {
-	sep := b.text(0, "")
-	if sep == "" && b.has(0) {
-		m.fail("empty separator")
-	}
-	return sep
-}
-
-func (m *machine) trimString(s string, b bound) string {
-	switch b.name {
-	case "removeprefix":
-		return strings.TrimPrefix(s, b.text(0, ""))
-	case "removesuffix":
-		return strings.TrimSuffix(s, b.text(0, ""))
-	}
-	cut := isSpace
-	if b.has(0) {
-		chars := b.text(0, "")
-		m.step(len(s) / 256 * len(chars))
-		cut = func(r rune) bool { return strings.ContainsRune(chars, r) }
-	}
-	if b.name != "rstrip" {
-		s = strings.TrimLeftFunc(s, cut)
-	}
-	if b.name != "lstrip" {
-		s = strings.TrimRightFunc(s, cut)
-	}
-	return s
-}
-
-// justify is center, ljust, rjust and zfill.
-func (m *machine) justify(s string, b bound) string {
-	n := b.int(0, 0) - utf8.RuneCountInString(s)
-	if n <= 0 {
-		return s
-	}
-	m.charge(len(s) + n)
-	if b.name == "zfill" {
-		sign := ""
-		if strings.HasPrefix(s, "-") || strings.HasPrefix(s, "+") {
-			sign, s = s[:1], s[1:]
-		}
-		return sign + strings.Repeat("0", n) + s
-	}
-	fill := b.text(1, " ")
-	if utf8.RuneCountInString(fill) != 1 {
-		m.fail("The fill character must be exactly one character long")
-	}
-	left := 0
-	switch b.name {
-	case "rjust":
-		left = n
-	case "center":
-		left = n/2 + n&b.int(0, 0)&1 // where Python puts the odd one
-	}
-	return strings.Repeat(fill, left) + s + strings.Repeat(fill, n-left)
-}
-
-// strings makes a list of strings.
-func (m *machine) strings(parts []string) *seq {
-	m.charge(16 * len(parts))
-	items := make([]any, len(parts))
-	for i, part := range parts {
-		items[i] = part
-	}
+	c.charge(24, len(items))
 	return list(items)
 }
 
-func (m *machine) split(s string, b bound) any {
-	sep, limit := m.separator(b), b.int(1, -1)
-	fromRight := b.name == "rsplit"
-	var parts []string
-	for limit != 0 {
-		m.charge(16)
-		if sep == "" {
-			s = trimSide(s, fromRight)
-		}
-		i, n := nextSeparator(s, sep, fromRight)
-		if i < 0 {
-			break
-		}
-		if fromRight {
-			parts, s = append(parts, s[i+n:]), s[:i]
-		} else {
-			parts, s = append(parts, s[:i]), s[i+n:]
-		}
-		limit--
-	}
-	if sep == "" {
-		s = trimSide(s, fromRight)
-	}
-	if sep != "" || s != "" {
-		parts = append(parts, s)
-	}
-	if fromRight {
-		slices.Reverse(parts)
-	}
-	return m.strings(parts)
+// position is where an item is in a list or tuple.
+func (c call) position(item any) int {
+	i := slices.IndexFunc(c.items(c.of), func(v any) bool { return c.equal(v, item, 0) })
+	c.check(i >= 0, "%s is not in list", c.repr(item))
+	return i
 }
 
-func trimSide(s string, right bool) string {
-	if right {
-		return strings.TrimRightFunc(s, isSpace)
-	}
-	return strings.TrimLeftFunc(s, isSpace)
-}
-
-// nextSeparator is the place and length of the next separator; an empty one stands for white space.
-func nextSeparator(s, sep string, fromRight bool) (i, n int) {
-	switch {
-	case sep != "" && fromRight:
-		return strings.LastIndex(s, sep), len(sep)
-	case sep != "":
-		return strings.Index(s, sep), len(sep)
-	case fromRight:
-		i = strings.LastIndexFunc(s, isSpace)
-	default:
-		i = strings.IndexFunc(s, isSpace)
-	}
-	if i >= 0 {
-		_, n = utf8.DecodeRuneInString(s[i:])
-	}
-	return i, n
-}
-
-// splitLines splits at what Python takes for the end of a line.
-func (m *machine) splitLines(s string, keep bool) []string {
-	var lines []string
-	for s != "" {
-		m.charge(16)
-		i := strings.IndexFunc(s, isLineEnd)
-		if i < 0 {
-			return append(lines, s)
-		}
-		_, n := utf8.DecodeRuneInString(s[i:])
-		if strings.HasPrefix(s[i:], "\r\n") {
-			n = 2
-		}
-		if keep {
-			lines = append(lines, s[:i+n])
-		} else {
-			lines = append(lines, s[:i])
-		}
-		s = s[i+n:]
-	}
-	return lines
-}
-
-func isLineEnd(r rune) bool {
-	return '\n' <= r && r <= '\r' || 0x1c <= r && r <= 0x1e || r == 0x85 || r == 0x2028 || r == 0x2029
-}
-
-// joinStrings is sep.join(items), which takes strings only.
-func (m *machine) joinStrings(sep string, items []any) string {
-	t := m.newBuffer()
-	for i, item := range items {
-		s, ok := item.(string)
-		if !ok {
-			m.fail("sequence item %d: expected str instance, %s found", i, typeName(item))
-		}
-		if i > 0 {
-			t.write(sep)
-		}
-		t.write(s)
-	}
-	return t.done()
-}
-
-func (m *machine) replace(s, from, to string, count int) string {
-	n := strings.Count(s, from)
-	if count >= 0 {
-		n = min(n, count)
-	}
-	m.charge(len(s))
-	m.chargeTimes(len(to), n)
-	return strings.Replace(s, from, to, count)
-}
-
-func (m *machine) dictMethod(d *dict, b bound) any {
-	switch b.name {
-	case "keys":
-		return &seq{viewKind, "dict_keys", slices.Clip(d.keys)}
-	case "values":
-		m.charge(16 * len(d.keys))
-		return &seq{viewKind, "dict_values", slices.Clone(d.values)}
-	case "items":
-		m.charge(smallValue * len(d.keys))
-		return &seq{viewKind, "dict_items", d.pairs()}
-	case "get":
-		return m.dictGet(d, b, b.value(1, nil))
-	case "pop":
-		return m.dictPop(d, b)
-	case "update":
-		if from := b.value(0, nil); from != nil {
-			m.update(d, from)
-		}
-		for _, n := range b.rest.named {
-			m.put(d, n.name, n.value)
+func countItem(c call) any {
+	n := int64(0)
+	for _, v := range c.items(c.of) {
+		if c.equal(v, c.values[0], 0) {
+			n++
 		}
 	}
-	return nil
+	return n
 }
 
-func (m *machine) dictGet(d *dict, b bound, missing any) any {
-	if v, ok := d.get(m.key(b.value(0, nil))); ok {
+func insert(c call) any {
+	items, i := c.items(c.of), c.intOf(0, 0)
+	if i < 0 {
+		i += len(items)
+	}
+	i = max(0, min(len(items), i))
+	return c.become(slices.Concat(items[:i], c.values[1:], items[i:]))
+}
+
+func popItem(c call) any {
+	items := c.items(c.of)
+	c.check(len(items) > 0, "pop from empty list")
+	i, ok := index(c.value(0, int64(-1)), len(items))
+	c.check(ok, "pop index out of range")
+	c.become(without(items, i))
+	return items[i]
+}
+
+func popEntry(c call) any {
+	d, v := c.of.(*dict), c.values[1]
+	if v = c.get(d, c.values[0], v); v == (absent{}) {
+		c.fail("%s", c.repr(c.values[0]))
+	}
+	c.remove(d, c.values[0])
+	return v
+}
+
+func setDefault(c call) any {
+	d := c.of.(*dict)
+	if v := c.get(d, c.values[0], absent{}); v != (absent{}) {
 		return v
 	}
-	return missing
-}
-
-func (m *machine) dictPop(d *dict, b bound) any {
-	key := m.key(b.value(0, nil))
-	v, ok := d.get(key)
-	switch {
-	case ok:
-		m.step(len(d.keys) / 16)
-		d.remove(key)
-	case b.values[1] == absent{}:
-		m.fail("%s", m.repr(b.value(0, nil)))
-	default:
-		v = b.value(1, nil)
-	}
+	v := c.value(1, nil)
+	c.put(d, c.values[0], v)
 	return v
 }
 
-func (m *machine) listMethod(l *seq, b bound) any {
-	switch b.name {
-	case "append":
-		m.charge(16)
-		l.items = append(l.items, b.value(0, nil))
-	case "extend":
-		more := m.items(b.value(0, nil))
-		m.charge(16 * len(more))
-		l.items = slices.Concat(l.items, more)
-	case "insert":
-		i := b.int(0, 0)
-		if i < 0 {
-			i = max(0, i+len(l.items))
-		}
-		m.charge(16 * len(l.items))
-		l.items = slices.Insert(slices.Clone(l.items), min(i, len(l.items)), b.value(1, nil))
-	case "pop":
-		return m.listPop(l, b)
-	case "reverse":
-		m.step(len(l.items) / 16)
-		l.items = slices.Clone(l.items)
-		slices.Reverse(l.items)
-	case "sort":
-		l.items = m.sorted(l.items, b.truth(0), func(v any) any { return v })
-	default:
-		return m.listSearch(l, b)
-	}
-	return nil
+// cycle is loop.cycle: each time the next of its arguments.
+func cycle(c call) any {
+	c.check(len(c.rest) > 0, "no items for cycling given")
+	return c.rest[c.of.(*loop).index%len(c.rest)].value
 }
 
-func (m *machine) listPop(l *seq, b bound) any {
-	if len(l.items) == 0 {
-		m.fail("pop from empty list")
+// changed is loop.changed: whether its arguments are others than the last time.
+func changed(c call) any {
+	l, now := c.of.(*loop), &seq{kind: tupleKind}
+	for _, a := range c.rest {
+		now.items = append(now.items, a.value)
 	}
-	i, ok := index(b.value(0, int64(-1)), len(l.items))
-	if !ok {
-		m.fail("pop index out of range")
-	}
-	m.step(len(l.items) / 16)
-	v := l.items[i]
-	l.items = slices.Delete(slices.Clone(l.items), i, i+1)
-	return v
-}
-
-// listSearch is count, index and remove.
-func (m *machine) listSearch(l *seq, b bound) any {
-	n, first := 0, -1
-	for i, item := range l.items {
-		if m.equal(item, b.value(0, nil), 0) {
-			if n++; first < 0 {
-				first = i
-			}
-		}
-	}
-	switch {
-	case b.name == "count":
-		return int64(n)
-	case first < 0 && b.name == "index":
-		m.fail("%s is not in list", m.repr(b.value(0, nil)))
-	case first < 0:
-		m.fail("list.remove(x): x not in list")
-	case b.name == "remove":
-		l.items = slices.Delete(slices.Clone(l.items), first, first+1)
-		return nil
-	}
-	return int64(first)
-}
-
-func (m *machine) cycle(l *loop, b bound) any {
-	if len(b.rest.plain) == 0 {
-		m.fail("no items for cycling given")
-	}
-	return b.rest.plain[l.index%len(b.rest.plain)]
+	was := l.before
+	l.before = now
+	return !c.equal(was, now, 0)
 }

@@ -151,12 +151,17 @@ func (l NetLink) LinkLocal() netip.Addr {
 	return netip.Addr{}
 }
 
+// link is the name of the link that changes.
+func (c LinkChange) link() string {
+	if c.Do == RouteAdd || c.Do == RouteRemove {
+		return c.Route.Link
+	}
+	return c.Link
+}
+
 // with is the state after a change, and whether that is any different.
 func (s LinkState) with(c LinkChange) (next LinkState, changed bool, err error) {
-	name := c.Link
-	if c.Do == RouteAdd || c.Do == RouteRemove {
-		name = c.Route.Link
-	}
+	name := c.link()
 	at := slices.IndexFunc(s.Links, func(l NetLink) bool { return l.Name == name })
 	if at < 0 {
 		return s, false, fmt.Errorf("%s: there is no link %s: %w", c, name, ErrNone)

@@ -18,24 +18,34 @@ type liveDisks struct{ files walked }
 
 // Labelled reads the first blocks of every disk and partition: links that udev makes may not be there yet.
 func (d liveDisks) Labelled(labels ...string) (found []Device, err error) {
-	for _, b := range blockDevices(d.files) {
-		if b.Size > 0 && !d.isAvoided(b.Name) {
-			found = append(found, readLabels(b.Path())...)
+	entries, _ := os.ReadDir(blockFolder) // there is none without block devices
+	for _, entry := range entries {
+		if isWorthReading(entry.Name()) {
+			found = append(found, readLabels(BlockDevice{Name: entry.Name()}.Path())...)
 		}
 	}
 	slices.SortStableFunc(found, func(a, b Device) int { return strings.Compare(b.Path, a.Path) })
 	return WithLabel(found, labels...), nil
 }
 
-// isAvoided names the devices that hold no data source and would cost time: memory, floppy drives (an empty one takes
-// seconds to say so), and what device mapper has suspended (reading would wait until it is resumed).
-func (d liveDisks) isAvoided(name string) bool {
+// blockFolder has an entry for each disk and partition. It is the kernel's: nobody else may put links there, so that it is
+// read without a walk.
+const blockFolder = "/sys/class/block/"
+
+// isWorthReading leaves out the devices that hold no data source and would cost time: those without a medium, memory, floppy
+// drives (an empty one takes seconds to say so), and what device mapper has suspended (reading would wait until it is resumed).
+func isWorthReading(name string) bool {
 	for _, prefix := range []string{"ram", "zram", "fd"} {
 		if strings.HasPrefix(name, prefix) {
-			return true
+			return false
 		}
 	}
-	return attributes{d.files, "/sys/class/block/" + name}.text("dm/suspended") == "1"
+	size, err := os.ReadFile(blockFolder + name + "/size")
+	if err != nil || strings.TrimSpace(string(size)) == "0" {
+		return false
+	}
+	suspended, _ := os.ReadFile(blockFolder + name + "/dm/suspended")
+	return strings.TrimSpace(string(suspended)) != "1"
 }
 
 // readLabels opens a device and looks for a file system: an entry for each label, one without where there is none. A
@@ -46,14 +56,12 @@ func readLabels(device string) (found []Device) {
 		return nil
 	}
 	defer f.Close()
-	labels, kind := probeLabels(f)
+	beginning := readHead(f)
+	labels, kind := probeLabels(beginning)
 	if kind == "" {
 		return nil
 	}
-	one := Device{Path: device, Type: kind}
-	if kind == "vfat" {
-		one.UUID = superblocks{f}.fatNumber()
-	}
+	one := Device{Path: device, Type: kind, UUID: Probe(beginning).UUID}
 	if len(labels) == 0 {
 		return []Device{one}
 	}

@@ -59,8 +59,7 @@ type Disks interface {
 // A Device is a block device with a file system.
 type Device struct {
 	Path, Label, Type string
-
-	UUID string // the number that a vfat was given when it was made: "9796-932E"; empty for other types
+	UUID              string // as blkid writes it: a vfat has "9796-932E"
 }
 
 // Net reaches other machines.

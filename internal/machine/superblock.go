@@ -3,7 +3,6 @@ package machine
 import (
 	"bytes"
 	"encoding/binary"
-	"fmt"
 	"io"
 	"math/bits"
 	"strings"
@@ -33,6 +32,30 @@ func named(labels []string) (names []string) {
 		}
 	}
 	return names
+}
+
+// head is a device of which the beginning is read at once, with all places that file systems keep their labels in: a disk
+// answers one question sooner than ten.
+type head struct {
+	io.ReaderAt
+	bytes []byte
+}
+
+// headSize goes as far as the superblock of btrfs, which is the last.
+const headSize = 68 << 10
+
+func readHead(r io.ReaderAt) head {
+	bytes := make([]byte, headSize)
+	n, _ := r.ReadAt(bytes, 0)
+	return head{r, bytes[:n]}
+}
+
+// ReadAt reads from what is there already, or from the device.
+func (h head) ReadAt(block []byte, offset int64) (int, error) {
+	if offset >= 0 && offset+int64(len(block)) <= int64(len(h.bytes)) {
+		return copy(block, h.bytes[offset:]), nil
+	}
+	return h.ReaderAt.ReadAt(block, offset)
 }
 
 // superblocks reads the places where file systems say what they are.
@@ -146,16 +169,6 @@ func (d superblocks) vfat() ([]string, string) {
 	}
 	chain := fat32{d, reserved * sector, root, cluster * sector}
 	return []string{chain.label(le.Uint32(boot[44:])), inBoot}, "vfat"
-}
-
-// fatNumber is the number of a FAT volume, which mkfs makes of the time: at 39 of the boot sector, or at 67 where the volume
-// is FAT32. It is written as people know it, "9796-932E".
-func (d superblocks) fatNumber() string {
-	boot, at := d.at(0, 512), 39
-	if le.Uint16(boot[22:]) == 0 {
-		at = 67
-	}
-	return fmt.Sprintf("%04X-%04X", le.Uint16(boot[at+2:]), le.Uint16(boot[at:]))
 }
 
 // isFAT says whether a sector is the first of a FAT volume: there is no one word that they all have.

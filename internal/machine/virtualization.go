@@ -8,7 +8,9 @@ import (
 
 // Virtualization is what the system runs in, in the words of systemd-detect-virt(1): a container's before a machine's,
 // and "none". Only files are asked, not the processor: where they do not name the hypervisor it is "vm-other".
-func (f *Facts) Virtualization() string {
+func (f *Facts) Virtualization() string { return f.once("virtualization", f.virtualization) }
+
+func (f *Facts) virtualization() string {
 	for _, detect := range []func() string{f.container, f.machineByDMI, f.machineByKernel, f.machineByDeviceTree} {
 		if kind := detect(); kind != "" {
 			return kind
@@ -21,7 +23,23 @@ func (f *Facts) Virtualization() string {
 func (f *Facts) IsContainer() bool { return f.container() != "" }
 
 // container names the container that we are in; empty where we are in none.
-func (f *Facts) container() string {
+func (f *Facts) container() string { return f.once("container", f.findContainer) }
+
+// once finds out something that takes several files, and remembers it.
+func (f *Facts) once(fact string, find func() string) string {
+	f.mutex.Lock()
+	known, ok := f.texts[fact]
+	f.mutex.Unlock()
+	if !ok {
+		known.text = find()
+		f.mutex.Lock()
+		f.texts[fact] = known
+		f.mutex.Unlock()
+	}
+	return known.text
+}
+
+func (f *Facts) findContainer() string {
 	release := f.KernelRelease()
 	environment := f.environmentOf("1")
 	switch {

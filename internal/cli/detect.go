@@ -33,11 +33,9 @@ func (p *program) detectCommand() *cobra.Command {
 
 // showChoice prints the name of the cloud that comes first; without one the exit status is 1.
 func (p *program) showChoice(choice source.Choice, why bool, format string) error {
-	name := "none"
-	if !choice.Disabled && len(choice.List) > 0 && choice.List[0] != "None" {
-		name = strings.ToLower(choice.List[0])
-	} else {
-		p.status = 1
+	name := strings.ToLower(choice.Name)
+	if name == "" || name == "none" {
+		name, p.status = "none", 1
 	}
 	if format == "json" {
 		return p.choiceJSON(name, choice)

@@ -90,6 +90,7 @@ type Engine struct {
 	state   machine.Machine // the same, for our own files
 	options Options
 	paths   module.Paths
+	afresh  bool        // what an earlier detection wrote is left out
 	base    *conf.Value // defaults, image and kernel command line
 	config  *conf.Value // base, with what the cloud gave
 	distro  *module.Distro

@@ -262,9 +262,10 @@ type parts struct {
 	Vendor2  *conf.Value `json:"vendor2"`
 }
 
-// Detect says which sources a machine's facts speak for.
+// Detect says which sources a machine's facts speak for, whatever an earlier detection came to.
 func Detect(m machine.Machine) source.Choice {
 	e := New(m.Quiet(), Options{})
+	e.afresh = true
 	e.load()
 	return source.Detect(m.Facts, e.sourceEnv(source.Local))
 }

@@ -32,7 +32,10 @@ func (e *Engine) load() {
 		}
 	}
 	e.paths = pathsOf(stack(layers))
-	layers = append(layers, e.readLayer(path.Join(e.paths.Run, "cloud.cfg")), e.commandLineLayer())
+	if !e.afresh {
+		layers = append(layers, e.readLayer(path.Join(e.paths.Run, "cloud.cfg")))
+	}
+	layers = append(layers, e.commandLineLayer())
 	e.base = stack(layers)
 	e.config = e.base
 	e.paths = pathsOf(e.base)

@@ -12,6 +12,7 @@ import (
 
 // A Choice is what detection came to.
 type Choice struct {
+	Name     string   // the source that was named, or that was found first; empty where there is none
 	List     []string // the sources to try, in order, as they were spelled
 	Lines    []Reason // one for each source that was looked at
 	Disabled bool     // nothing is to run at this boot; who runs it all the same tries List
@@ -36,15 +37,17 @@ func (t table) detect(f *machine.Facts, e *Env) Choice {
 	case s.policy.mode == "disabled":
 		c.Disabled, c.Why = true, "the policy is disabled"
 	case s.policy.mode == "enabled":
-		c.Why = "the policy is enabled: nothing is looked for"
+		c.Why = "the policy is enabled: what is found changes nothing"
+		t.lookAt(f, e, &c)
 	case s.named != "":
-		c.Why = s.by + " names " + s.named
+		c.Name, c.Why = s.named, s.by+" names "+s.named
 		c.Lines = []Reason{t.taken(s.named, s.by)}
 		c.choose(s.policy, withNone(s.named), nil)
 	case machine.Exists(e.Machine.Files, path.Join(path.Dir(e.Seed), "instance/manual-clean")):
 		c.Why, c.Run = "the instance is kept until somebody cleans it", "# manual_cache_clean.\n"
+		t.lookAt(f, e, &c)
 	case isSingle(c.List):
-		c.Why = where + " holds one source"
+		c.Name, c.Why = c.List[0], where+" holds one source"
 		c.Lines = []Reason{t.taken(c.List[0], where)}
 		c.choose(s.policy, c.List, nil)
 	default:
@@ -89,12 +92,36 @@ func (t table) cannot(name string) (Reason, bool) {
 	return Reason{}, false
 }
 
-// search looks for each source of the list.
+// matches are names with the lines of configuration that go with them.
+type matches struct{ names, extra []string }
+
+func (m *matches) add(name, extra string) {
+	m.names, m.extra = append(m.names, name), append(m.extra, extra)
+}
+
+// search looks for each source of the list, and settles on those that are found.
 func (t table) search(f *machine.Facts, e *Env, p policy, c *Choice) {
+	found, maybe := t.lookAt(f, e, c)
+	switch {
+	case len(found.names) > 0 && p.found == "first":
+		c.Why = "found first: " + found.names[0]
+		c.choose(p, withNone(found.names[0]), found.extra[:1])
+	case len(found.names) > 0:
+		c.Why = "found: " + strings.Join(found.names, ", ")
+		c.choose(p, withNone(found.names...), found.extra)
+	case len(maybe.names) > 0 && p.maybe == "all":
+		c.Name, c.Why = maybe.names[0], "nothing is found for certain; perhaps: "+strings.Join(maybe.names, ", ")
+		c.choose(p, withNone(maybe.names...), maybe.extra)
+	default:
+		c.nothing(p)
+	}
+}
+
+// lookAt looks for each source of the list.
+func (t table) lookAt(f *machine.Facts, e *Env, c *Choice) (found, maybe matches) {
 	looking := *e
 	looking.List = c.List
 	looking.Machine.Disks = &oneLook{Disks: e.Machine.Disks}
-	var found, maybe, foundExtra, maybeExtra []string
 	for _, name := range c.List {
 		s := t.named(name)
 		if s != nil && s.Fallback {
@@ -104,24 +131,15 @@ func (t table) search(f *machine.Facts, e *Env, p policy, c *Choice) {
 		c.Lines = append(c.Lines, reason)
 		switch {
 		case match.Found:
-			found, foundExtra = append(found, s.Name), append(foundExtra, match.Extra)
+			found.add(s.Name, match.Extra)
 		case match.Maybe:
-			maybe, maybeExtra = append(maybe, s.Name), append(maybeExtra, match.Extra)
+			maybe.add(s.Name, match.Extra)
 		}
 	}
-	switch {
-	case len(found) > 0 && p.found == "first":
-		c.Why = "found first: " + found[0]
-		c.choose(p, withNone(found[0]), foundExtra[:1])
-	case len(found) > 0:
-		c.Why = "found: " + strings.Join(found, ", ")
-		c.choose(p, withNone(found...), foundExtra)
-	case len(maybe) > 0 && p.maybe == "all":
-		c.Why = "nothing is found for certain; perhaps: " + strings.Join(maybe, ", ")
-		c.choose(p, withNone(maybe...), maybeExtra)
-	default:
-		c.nothing(p)
+	if len(found.names) > 0 {
+		c.Name = found.names[0]
 	}
+	return found, maybe
 }
 
 // look is what the facts say about one name. A cloud that this program cannot ask yet is found all the same: left out, its

@@ -27,8 +27,8 @@ func matchOpenStack(f *machine.Facts, e *Env) Match {
 		dmi("chassis_asset_tag", "OpenTelekomCloud", "SAP CCloud VM", "HUAWEICLOUD", "Samsung Cloud Platform",
 			"OpenStack Nova", "OpenStack Compute"), // the last two where VMware's firmware has no other place
 	)(f, e)
-	if !m.Found && !isIntel(f.Architecture()) {
-		return Match{Maybe: true, Why: "Nova names itself on Intel's processors alone, and this is none"}
+	if arch := f.Architecture(); !m.Found && arch != "" && !isIntel(arch) {
+		return Match{Maybe: true, Why: "Nova names itself on Intel's processors alone, and this is " + arch}
 	}
 	return m
 }

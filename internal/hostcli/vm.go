@@ -49,6 +49,7 @@ func vmBuildCommand() *cobra.Command {
 func imageFlags(c *cobra.Command, b *vm.Builder) {
 	c.Flags().StringVar(&b.Release, "release", vm.Releases()[0], "the Debian release: "+strings.Join(vm.Releases(), ", "))
 	c.Flags().StringVar(&b.Cache, "cache", vm.DefaultCache(), "the folder that keeps images")
+	c.Flags().StringArrayVar(&b.Packages, "package", nil, "another Debian package to have in the image")
 	c.Flags().StringVar(&b.Mirror, "mirror", "", "where Debian's packages come from (default: as this host's apt has it)")
 }
 

@@ -32,6 +32,7 @@ type Builder struct {
 	Cache    string            // a folder; DefaultCache where it is empty
 	Release  string            // one of Releases; the first where it is empty
 	Mirror   string            // where Debian's packages come from; as the host's apt has it where it is empty
+	Packages []string          // Debian packages that the image has besides those of a small system
 	Again    bool              // make it anew even if it is there
 	Progress func(text string) // told what takes long; may be nil
 }

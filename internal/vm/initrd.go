@@ -15,9 +15,8 @@ import (
 // modules are the kernel modules without which the root cannot be mounted. Those that are built in are left out.
 var modules = []string{"virtio_pci", "virtio_blk", "ext4", "virtio_rng"}
 
-// initScript mounts the root, puts the files of the machine over it, and lets systemd begin. It takes a tenth of the time of Debian's
-// own initrd, which counts where every instruction is emulated.
-const initScript = `#!/bin/busybox sh
+// mountScript mounts the root and puts the files of the machine over it.
+const mountScript = `#!/bin/busybox sh
 b=/bin/busybox
 stop() { echo "initrd: $*"; $b sleep 2; $b reboot -f; }
 $b mount -t devtmpfs dev /dev
@@ -36,8 +35,17 @@ if [ -f /files.tar ]; then
   $b tar -x -f /files.tar -C /root || stop "the files cannot be put into the machine"
   $b mount -o remount,ro /root
 fi
-for m in dev proc sys; do $b mount --move /$m /root/$m; done
+`
+
+// initScript lets systemd begin on the root. It takes a tenth of the time of Debian's own initrd, which counts where every
+// instruction is emulated.
+const initScript = mountScript + `for m in dev proc sys; do $b mount --move /$m /root/$m; done
 exec $b switch_root /root /sbin/init
+`
+
+// installScript switches the machine off when its files are on the disk.
+const installScript = mountScript + `$b umount /root
+$b poweroff -f
 `
 
 // takeKernel takes the kernel out of the tree, and makes the initrd of its modules and busybox.
@@ -123,8 +131,9 @@ func moduleOrder(dep string, wanted []string) (files []string) {
 	return files
 }
 
-// fileArchive is an initrd that brings files into the machine when it stands behind the image's own.
-func fileArchive(files []File) ([]byte, error) {
+// fileArchive is an initrd that brings files into the machine when it stands behind the image's own. Where a script is given, it takes
+// the place of that one's.
+func fileArchive(files []File, script string) ([]byte, error) {
 	var out bytes.Buffer
 	t := tar.NewWriter(&out)
 	for _, f := range files {
@@ -146,5 +155,8 @@ func fileArchive(files []File) ([]byte, error) {
 	}
 	a := newArchive()
 	a.file("files.tar", 0o600, out.Bytes())
+	if script != "" {
+		a.file("init", 0o755, []byte(script))
+	}
 	return a.bytes(), nil
 }

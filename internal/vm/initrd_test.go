@@ -15,7 +15,7 @@ func TestFilesArriveAsTheyAre(t *testing.T) {
 	}
 	data, err := fileArchive([]File{
 		{Name: "/usr/bin/program", Mode: 0o755, Data: []byte("program\n")}, {Name: "/etc/empty"}, {Name: "/usr/bin/link", Link: "program"},
-	})
+	}, "")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -148,9 +148,27 @@ func (m *Machine) WaitConsole(ctx context.Context, text string) error {
 	return m.console.wait(ctx, text, m.Off())
 }
 
-// firstBoot boots with the machine's files in a second initrd behind the image's.
+// firstBoot boots with the machine's files in a second initrd behind the image's. Where time counts, the system boots after they were
+// put on the disk, as if they had always been there.
 func (m *Machine) firstBoot() error {
-	files, err := fileArchive(append(m.key.files(), m.config.Files...))
+	if !m.config.Counted {
+		return m.bringFiles("")
+	}
+	if err := m.bringFiles(installScript); err != nil {
+		return err
+	}
+	if err := m.Wait(m.ctx); err != nil {
+		return err
+	}
+	if m.qemu.err != nil {
+		return m.qemu.because()
+	}
+	return m.Boot()
+}
+
+// bringFiles switches the machine on with the files in its initrd.
+func (m *Machine) bringFiles(script string) error {
+	files, err := fileArchive(append(m.key.files(), m.config.Files...), script)
 	if err != nil {
 		return err
 	}

@@ -41,7 +41,7 @@ func (m *Machine) arguments(initrd string) []string {
 		"-append", strings.Join(append([]string{"console=ttyS0 root=/dev/vda1 ro", fast}, c.Kernel...), " "),
 		"-device", "virtio-rng-pci",
 	}
-	args = append(args, accelerator(c.Image.kernel())...)
+	args = append(args, c.processor()...)
 	for i := range len(c.Disks) + 1 {
 		args = append(args, "-drive", fmt.Sprintf("file=%s,if=none,id=disk%d,format=qcow2,cache=unsafe,discard=unmap", m.disk(i), i),
 			"-device", fmt.Sprintf("virtio-blk-pci,drive=disk%d,serial=disk%d", i, i))
@@ -124,6 +124,18 @@ var kvmWorks struct {
 	yes  bool
 }
 
+// processor is what instructions run on. Where time is counted in instructions, what it shows does not depend on what else this host
+// does, and two boots differ by a hundredth.
+func (c *Config) processor() []string {
+	if c.Counted {
+		return []string{"-accel", "tcg,thread=single", "-cpu", emulated, "-icount", "shift=0,sleep=on"}
+	}
+	return accelerator(c.Image.kernel())
+}
+
+// emulated is a processor without AVX, which is slow to emulate.
+const emulated = "Nehalem"
+
 // accelerator decides between KVM and emulation. That /dev/kvm opens proves nothing: some clouds' KVM has no hardware below and is a
 // hundred times slower than emulation. So a kernel must have shown its first line.
 func accelerator(kernel string) []string {
@@ -131,7 +143,7 @@ func accelerator(kernel string) []string {
 	if kvmWorks.yes {
 		return []string{"-accel", "kvm", "-cpu", "host"}
 	}
-	return []string{"-accel", "tcg,thread=multi", "-cpu", "Nehalem"} // a processor without AVX, which is slow to emulate
+	return []string{"-accel", "tcg,thread=multi", "-cpu", emulated}
 }
 
 func probeKVM(kernel string) bool {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -21,6 +22,7 @@ var packages = []string{
 // A recipe is all that decides what is in an image.
 type recipe struct {
 	release  string
+	packages []string
 	sources  []string
 	settings []string // of apt
 }
@@ -30,7 +32,7 @@ func (b *Builder) recipe() (recipe, error) {
 	if m.main = or(b.Mirror, m.main); m.main == "" {
 		return recipe{}, errors.New("find a mirror of Debian: this host's apt knows none; name one with --mirror")
 	}
-	return recipe{release: b.Release, sources: m.lines(b.Release), settings: aptSettings()}, nil
+	return recipe{release: b.Release, packages: slices.Concat(packages, b.Packages), sources: m.lines(b.Release), settings: aptSettings()}, nil
 }
 
 // aptSettings are the host's settings without which its mirrors cannot be reached, such as a proxy.
@@ -50,7 +52,7 @@ func aptSettings() (all []string) {
 }
 
 func (r recipe) words() []string {
-	words := append([]string{recipeVersion, r.release, initScript, strings.Join(modules, " ")}, packages...)
+	words := append([]string{recipeVersion, r.release, initScript, strings.Join(modules, " ")}, r.packages...)
 	words = append(append(words, r.sources...), r.settings...)
 	for _, f := range imageFiles {
 		words = append(words, f.Name, f.Link, string(f.Data))
@@ -92,7 +94,7 @@ func (r recipe) install(ctx context.Context, dir, tree string, progress func(str
 
 func (r recipe) arguments(dir, tree string) []string {
 	args := []string{
-		"--mode=root", "--variant=minbase", "--include=" + strings.Join(append([]string{"busybox-static"}, packages...), ","),
+		"--mode=root", "--variant=minbase", "--include=" + strings.Join(append([]string{"busybox-static"}, r.packages...), ","),
 		"--aptopt=Acquire::Languages \"none\"", "--aptopt=APT::Install-Recommends \"false\"",
 		"--dpkgopt=path-exclude=/usr/share/man/*", "--dpkgopt=path-exclude=/usr/share/locale/*",
 		"--dpkgopt=path-exclude=/usr/share/doc/*", "--dpkgopt=path-include=/usr/share/doc/*/copyright",

@@ -20,6 +20,7 @@ type Config struct {
 	NICs     int                // network interfaces; -1 for none, 0 means 1
 	Memory   int                // MiB; 512 where it is 0
 	CPUs     int                // 2 where it is 0
+	Counted  bool               // time is counted in instructions: one processor, emulated, a nanosecond each
 	SMBIOS   []string           // QEMU's -smbios arguments: type=1,manufacturer=Google
 	Kernel   []string           // further words of the kernel command line
 	QEMU     []string           // further arguments for QEMU
@@ -43,6 +44,9 @@ func (c *Config) defaults() {
 	c.NICs = max(or(c.NICs, 1), 0)
 	c.Memory = or(c.Memory, 512)
 	c.CPUs = or(c.CPUs, 2)
+	if c.Counted {
+		c.CPUs = 1
+	}
 	if c.Progress == nil {
 		c.Progress = func(string) {}
 	}

@@ -16,6 +16,7 @@ import (
 // network stage's work as well.
 func (e *Engine) local(ctx context.Context) []string {
 	e.begin(Local, "init")
+	e.fetchConfig(ctx)
 	e.state.Files.Remove(e.paths.Cloud + "/instance/boot-finished")
 	in, err := e.identify(ctx, source.Local)
 	if err != nil {
@@ -38,6 +39,7 @@ func (e *Engine) local(ctx context.Context) []string {
 // network is the second stage: what the cloud gave is taken apart, and the first list of modules runs.
 func (e *Engine) network(ctx context.Context) []string {
 	e.begin(Network, "init")
+	e.fetchConfig(ctx)
 	if e.isIdentified() && e.resume() == nil {
 		event := e.stage.event() + "/check-cache"
 		e.log.event("start: %s: attempting to read from cache [trust]", event)

@@ -9,6 +9,7 @@ var all = append([]*Module{
 	seedRandom,
 	bootcmd,
 	writeFiles,
+	diskSetup,
 	mounts,
 	setHostname,
 	updateHostname,

@@ -81,6 +81,7 @@ func mark(disk io.WriterAt, start int64, kind, label string) {
 		"xfs":  {{0, "XFSB"}, {108, label}},
 		"swap": {{4086, "SWAPSPACE2"}, {1052, label}},
 		"ntfs": {{3, "NTFS    "}},
+		"zfs":  {{132 << 10, "\x0c\xb1\xba\x00\x00\x00\x00\x00"}},
 	}[kind] {
 		disk.WriteAt([]byte(m.text), start+m.at)
 	}

@@ -66,12 +66,11 @@ var mounts = define(Module{
 
 // mountLater defers what was asked for on a system that does not run: the devices that it will have are not known.
 func (e *Env) mountLater(k *mountsKeys) (all error) {
-	later := func() error { return fmt.Errorf("the disks of this system are not known: %w", machine.ErrDeferred) }
 	for _, m := range k.Mounts {
-		all = errors.Join(all, e.Item(m.Origin, m.Path, later))
+		all = errors.Join(all, e.diskItem(m.Origin, m.Path, nil))
 	}
 	if k.Swap.Value.isWanted() {
-		all = errors.Join(all, e.Item(k.Swap.Origin, k.Swap.Path, later))
+		all = errors.Join(all, e.diskItem(k.Swap.Origin, k.Swap.Path, nil))
 	}
 	return all
 }

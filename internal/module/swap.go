@@ -13,28 +13,25 @@ import (
 )
 
 type swapKeys struct {
-	Filename string   `key:"filename" default:"/swap.img" doc:"Where the file is."`
-	Size     swapSize `key:"size" doc:"How large it is: bytes, a number with K, M, G or T, or auto, which goes by the machine's memory."`
-	MaxSize  swapSize `key:"maxsize" doc:"What auto stays below; a quarter of the free room where it is not given."`
+	Filename string       `key:"filename" default:"/swap.img" doc:"Where the file is."`
+	Size     numberOrText `key:"size" doc:"How large it is: bytes, a number with K, M, G or T, or auto, which goes by the machine's memory."`
+	MaxSize  numberOrText `key:"maxsize" doc:"What auto stays below; a quarter of the free room where it is not given."`
 }
 
-// A swapSize is a number of bytes, or a text that says how many.
-type swapSize = conf.Either[int64, string]
+// numberOrText is a number, written as one or as a text.
+type numberOrText = conf.Either[string, int64]
 
 // isWanted says that there is to be a file.
 func (k swapKeys) isWanted() bool {
-	return k.Filename != "" && !slices.Contains([]string{"", "0", "False"}, sizeText(k.Size))
+	return k.Filename != "" && !slices.Contains([]string{"", "0", "False"}, textOf(k.Size))
 }
 
-// sizeText is the size as it was written; empty where it was not.
-func sizeText(s swapSize) string {
-	switch {
-	case s.A != nil:
-		return strconv.FormatInt(*s.A, 10)
-	case s.B != nil:
-		return *s.B
+// textOf is what was written; empty where nothing was.
+func textOf(given numberOrText) string {
+	if given.A == nil {
+		return ""
 	}
-	return ""
+	return *given.A
 }
 
 // swapFile makes the swap file, if one is wanted, and returns its name, if it is there to be used.
@@ -65,7 +62,7 @@ func (e *Env) makeSwap(name string, k swapKeys) error {
 	if err := machine.MakeFolders(e.Machine.Files, folder, machine.Folder(0o755)); err != nil {
 		return err
 	}
-	size, err := e.sizeOfSwap(folder, k)
+	size, err := e.swapSize(folder, k)
 	if err != nil {
 		return err
 	}
@@ -76,13 +73,13 @@ func (e *Env) makeSwap(name string, k swapKeys) error {
 	return err
 }
 
-// sizeOfSwap is the size that is wanted, in bytes.
-func (e *Env) sizeOfSwap(folder string, k swapKeys) (int64, error) {
-	if size := sizeText(k.Size); !strings.EqualFold(size, "auto") {
+// swapSize is the size that is wanted, in bytes.
+func (e *Env) swapSize(folder string, k swapKeys) (int64, error) {
+	if size := textOf(k.Size); !strings.EqualFold(size, "auto") {
 		return parseSize(size)
 	}
 	limit := int64(-1)
-	if text := sizeText(k.MaxSize); text != "" {
+	if text := textOf(k.MaxSize); text != "" {
 		var err error
 		if limit, err = parseSize(text); err != nil {
 			return 0, fmt.Errorf("maxsize: %w", err)

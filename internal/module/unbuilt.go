@@ -11,7 +11,6 @@ var (
 var unbuiltModules = []*Module{
 	unbuilt("growpart", Init, Always, "growpart"),
 	unbuilt("resizefs", Init, Always, "resize_rootfs"),
-	gated(unbuilt("disk_setup", Init, PerInstance, "disk_setup", "fs_setup", "device_aliases")),
 	gated(unbuilt("resolv_conf", Init, PerInstance, "manage_resolv_conf", "resolv_conf")),
 	gated(unbuilt("ca_certs", Init, PerInstance, "ca_certs", "ca-certs")),
 	gated(unbuilt("rsyslog", Init, PerInstance, "rsyslog")),

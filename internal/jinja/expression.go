@@ -227,6 +227,9 @@ func (p *parser) items(end string, item func()) {
 
 func (p *parser) number() expr {
 	t := p.next()
+	if strings.Contains(t.text+"_", "__") {
+		p.lex.fail(t.pos, "this number cannot be read: \"_\" stands between digits")
+	}
 	if t.kind == tokFloat {
 		f, _ := strconv.ParseFloat(strings.ReplaceAll(t.text, "_", ""), 64)
 		return constant(t.pos, f)

@@ -201,6 +201,8 @@ func (f *format) aligned(spec string, v any) string {
 	flags, width, precision, verb := s.take(run(s.rest, "#0- +")), s.width(), s.precision(), s.rest
 	_, isNumber := number(v)
 	_, isInt := integer(v)
+	_, isText := v.(string)
+	f.check(isNumber || isText, "unsupported format string passed to %s.__format__", typeName(v))
 	switch {
 	case verb != "":
 	case isInt:
@@ -212,14 +214,20 @@ func (f *format) aligned(spec string, v any) string {
 	default:
 		verb = "s"
 	}
-	if align == "" && strings.Contains(flags, "0") {
-		return f.place(flags, width+precision, verb, v)
+	n, _ := strconv.Atoi(width)
+	if align == "" && strings.Contains(flags, "0") && isNumber {
+		return f.zeros(f.place(flags, precision, verb, v), n)
 	}
 	if align == "" && isNumber {
 		align = ">"
 	}
-	n, _ := strconv.Atoi(width)
 	return f.pad(f.place(strings.ReplaceAll(flags, "0", ""), precision, verb, v), n, fill, align)
+}
+
+// zeros fills a number with zeros behind its sign.
+func (m *machine) zeros(s string, width int) string {
+	sign := s[:min(1, run(s, "+-"))]
+	return sign + m.pad(s[len(sign):], width-len(sign), "0", ">")
 }
 
 // pad fills a text up to a width: on the right, or on the left (">"), or on both sides ("^").

@@ -121,8 +121,8 @@ func (l *lexer) text(n int) token {
 	return t
 }
 
-// raw takes the text up to {% endraw %}, and that.
-func (l *lexer) raw() string {
+// raw takes the text up to {% endraw %}, and that. What is before the text is a part of it.
+func (l *lexer) raw(before string) string {
 	rest := l.src[l.off:]
 	for n := 0; ; n += 2 {
 		i := strings.Index(rest[n:], "{%")
@@ -134,9 +134,12 @@ func (l *lexer) raw() string {
 		after, ok := strings.CutPrefix(tag[spaces(tag):], "endraw")
 		after = after[spaces(after):]
 		if end := closing(after, "%}"); ok && end > 0 {
-			t := l.text(n)
+			text := before + l.text(n).text
+			if strings.HasPrefix(rest[n+2:], "-") {
+				text = strings.TrimRightFunc(text, unicode.IsSpace)
+			}
 			l.take(len(rest)-n-len(after)+end, "")
-			return t.text
+			return text
 		}
 	}
 }

@@ -28,7 +28,7 @@ var (
 		{"strip lstrip rstrip", "chars?", strip},
 		{"title", "", func(c call) any { return c.title("") }},
 		{"upper", "", upper},
-		{"zfill", "width", zfill},
+		{"zfill", "width", func(c call) any { return c.zeros(c.subject(), c.intOf(0, 0)) }},
 	}
 	sequenceMethods = []operation{
 		{"count", "value", countItem},

@@ -83,11 +83,11 @@ func (p *parser) doStmt(at pos) stmt {
 // rawStmt is a text. A newline behind {% raw %} belongs to it, unlike behind other tags.
 func (p *parser) rawStmt(at pos) stmt {
 	p.check(p.cur.kind == tokBlockEnd, "expected token '%s', got '%s'", tokBlockEnd, p.cur)
-	raw := p.lex.raw()
+	newline := ""
 	if p.cur.text == "%}\n" {
-		raw = "\n" + raw
+		newline = "\n"
 	}
-	return text(at, raw)
+	return text(at, p.lex.raw(newline))
 }
 
 func (p *parser) ifStmt(at pos) stmt {

@@ -135,12 +135,6 @@ func justify(c call) any {
 	return c.pad(c.subject(), c.intOf(0, 80), fill, map[string]string{"center": "center", "rjust": ">"}[c.name])
 }
 
-func zfill(c call) any {
-	s := c.subject()
-	sign := s[:min(1, run(s, "+-"))]
-	return sign + c.pad(s[len(sign):], c.intOf(0, 0)-len(sign), "0", ">")
-}
-
 // affixed is startswith and endswith, for a text or a tuple of them.
 func affixed(c call) any {
 	has := strings.HasPrefix

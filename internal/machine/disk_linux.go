@@ -69,7 +69,11 @@ func (d *disk) descend(name string) (int, error) {
 // in does something in the folder that a place is in, with the rights of the place.
 func (d *disk) in(p place, do func(folder int, base string) error) error {
 	err := d.as(p, func() error {
-		fd, err := d.folder(path.Dir(p.path))
+		dir := path.Dir(p.path)
+		if dir == "." { // every walk begins here
+			return do(d.root, path.Base(p.path))
+		}
+		fd, err := d.folder(dir)
 		if err != nil {
 			return &fs.PathError{Op: "open", Path: path.Dir(p.name()), Err: err}
 		}
@@ -372,7 +376,20 @@ func takeRights(uid, gid int) error {
 
 // modeOf translates the kernel's mode.
 func modeOf(mode uint32) fs.FileMode {
-	types := map[uint32]fs.FileMode{unix.S_IFDIR: fs.ModeDir, unix.S_IFLNK: fs.ModeSymlink, unix.S_IFIFO: fs.ModeNamedPipe,
-		unix.S_IFSOCK: fs.ModeSocket, unix.S_IFBLK: fs.ModeDevice, unix.S_IFCHR: fs.ModeDevice | fs.ModeCharDevice}
-	return types[mode&unix.S_IFMT] | Permissions(mode)
+	kind := fs.FileMode(0)
+	switch mode & unix.S_IFMT {
+	case unix.S_IFDIR:
+		kind = fs.ModeDir
+	case unix.S_IFLNK:
+		kind = fs.ModeSymlink
+	case unix.S_IFIFO:
+		kind = fs.ModeNamedPipe
+	case unix.S_IFSOCK:
+		kind = fs.ModeSocket
+	case unix.S_IFBLK:
+		kind = fs.ModeDevice
+	case unix.S_IFCHR:
+		kind = fs.ModeDevice | fs.ModeCharDevice
+	}
+	return kind | Permissions(mode)
 }

@@ -4,8 +4,7 @@
 // A cloud is a Source: a value with functions. Match says whether the machine's own facts name the cloud; it reads facts
 // and files, and never asks the network, writes, or starts a program: it runs before anything else at boot. (What VMware and
 // WSL give a machine is in no file: where the facts name one of these, its own program is asked.) Only a cloud that the facts
-// or a person named is asked for more. Fetch does that; it takes what the cloud says apart and returns
-// plain data.
+// or a person named is asked for more. Fetch does that; it takes what the cloud says apart and returns plain data.
 package source
 
 import (
@@ -28,7 +27,7 @@ type Source struct {
 	// Fallback marks the source that always answers and is no cloud: it is never looked for, only tried when its turn comes.
 	Fallback bool
 
-	// Match says whether facts and files name this cloud: no network, no writes, no programs.
+	// Match says whether facts and files name this cloud: no network, no writes, no programs (but see above).
 	Match func(f *machine.Facts, e *Env) Match
 
 	// Fetch asks the cloud. Its error is ErrAbsent, ErrNotYet or ErrSilent, or counts as ErrSilent.

@@ -31,12 +31,13 @@ func matchVMware(f *machine.Facts, e *Env) Match {
 	if len(guestTools(e)) == 0 {
 		return Match{Why: "neither vmware-rpctool nor vmtoolsd is installed"}
 	}
+	m := matchCustomization(e) // files are asked before programs
 	for _, key := range guestInfoKeys() {
-		if hasWord(guestInfo(e, key)) {
+		if !m.Found && guestInfo(e, key) != "" {
 			return Match{Found: true, Why: "there is guestinfo." + key}
 		}
 	}
-	return matchCustomization(e)
+	return m
 }
 
 // guestVariable is the variable of the environment that holds what guestinfo would, for a container on VMware.
@@ -54,17 +55,23 @@ func guestVariable(f *machine.Facts) string {
 
 // guestTools are the commands that ask VMware for a key of guestinfo, without the key.
 func guestTools(e *Env) (commands [][]string) {
-	for _, dir := range []string{"/usr/bin", "/bin", "/usr/sbin", "/sbin", "/usr/local/bin"} {
-		if tool := path.Join(dir, "vmware-rpctool"); commands == nil && machine.Exists(e.Machine.Files, tool) {
-			commands = append(commands, []string{tool})
-		}
+	if tool := installed(e, "vmware-rpctool"); tool != "" {
+		commands = append(commands, []string{tool})
 	}
-	for _, dir := range []string{"/usr/bin", "/bin", "/usr/sbin", "/sbin", "/usr/local/bin"} {
-		if tool := path.Join(dir, "vmtoolsd"); machine.Exists(e.Machine.Files, tool) {
-			return append(commands, []string{tool, "--cmd"})
-		}
+	if tool := installed(e, "vmtoolsd"); tool != "" {
+		commands = append(commands, []string{tool, "--cmd"})
 	}
 	return commands
+}
+
+// installed is where a program is; empty where it is not.
+func installed(e *Env, program string) string {
+	for _, dir := range []string{"/usr/bin", "/bin", "/usr/sbin", "/sbin", "/usr/local/bin"} {
+		if name := path.Join(dir, program); machine.Exists(e.Machine.Files, name) {
+			return name
+		}
+	}
+	return ""
 }
 
 // guestInfo is what VMware keeps for the machine under a key; empty where there is nothing.

@@ -7,6 +7,7 @@ package network
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 
 	"openguest/internal/conf"
@@ -42,11 +43,15 @@ type Link struct {
 
 	KeepConfiguration string // networkd's KeepConfiguration, as written
 
+	// Renamed says that the interface with this MAC is to get the Name: physical ones of version 1, and set-name in version 2.
+	Renamed  bool
+	DeviceID string // version 1: params.device_id, which with the MAC and the driver says which interface is meant
+
 	Master     string   // the bond that it is part of
 	Bridged    []string // the interfaces that are part of this bridge
 	VLANParent string   // of a VLAN
 	VLANID     string   // of a VLAN, as written
-	Driver     string   // version 2: match.driver
+	Driver     string   // match.driver in version 2, params.driver in version 1
 
 	// Params of bonds and bridges under the names that version 1 has for them (bond-mode, bridge_stp), in the order of the
 	// document. What is part of a bond has the bond's.
@@ -141,7 +146,7 @@ func (d DNS) IsEmpty() bool { return len(d.Servers) == 0 && len(d.Search) == 0 }
 
 // HasDefaultRoute says that some route of the model is the default one.
 func (m *Model) HasDefaultRoute() bool {
-	routes := m.Routes
+	routes := slices.Clone(m.Routes)
 	for _, l := range m.Links {
 		for i := range l.Subnets {
 			routes = append(routes, l.Subnets[i].Routes...)

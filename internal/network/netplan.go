@@ -23,7 +23,23 @@ func rendererNetplan() Renderer {
 			return true, "netplan is installed"
 		},
 		Render: renderNetplan,
+		After:  afterNetplan,
 	}
+}
+
+// afterNetplan makes the files of networkd or NetworkManager out of netplan's, and has udev set what these say of a link
+// itself. Without predictable names (net.ifnames=0) udev leaves links alone.
+func afterNetplan(t Target) []machine.Change {
+	changes := []machine.Change{{Argv: []string{"netplan", "generate"}, Touches: []string{"/run"}}}
+	if value, ok := t.Facts.KernelArgument("net.ifnames"); ok && value == "0" {
+		return changes
+	}
+	for _, nic := range t.Host.NICs {
+		if !nic.Virtual {
+			changes = append(changes, machine.Change{Argv: []string{"udevadm", "test-builtin", "net_setup_link", "/sys/class/net/" + nic.Name}, Touches: []string{"/run"}})
+		}
+	}
+	return changes
 }
 
 const netplanPath = "/etc/netplan/50-cloud-init.yaml"

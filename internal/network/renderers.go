@@ -17,6 +17,9 @@ type Renderer struct {
 
 	// Render lists the files that say it. It changes nothing.
 	Render func(m *Model, t Target) ([]File, []conf.Problem)
+
+	// After are the commands that its network manager needs once files were changed, before it starts; nil: none.
+	After func(t Target) []machine.Change
 }
 
 // A Target is the system that a model is rendered for. Renderers only read from it.

@@ -124,7 +124,7 @@ func linkState(m *Model, l *Link) map[string]any {
 		"name": l.Name, "type": string(l.Kind), "mac_address": l.MAC, "mtu": l.MTU, "inet": "inet", "mode": "manual",
 		"accept-ra": pointed(l.AcceptRA), "wakeonlan": pointed(l.WakeOnLAN), "optional": pointed(l.Optional),
 		"keep_configuration": l.KeepConfiguration, "bond-master": l.Master, "bridge_ports": l.Bridged,
-		"vlan_id": l.VLANID, "vlan-raw-device": l.VLANParent, "driver": l.Driver,
+		"vlan_id": l.VLANID, "vlan-raw-device": l.VLANParent, "driver": l.Driver, "device_id": l.DeviceID,
 	}
 	if m.Version == 2 && l.Kind == Physical {
 		state["config_id"] = l.ID

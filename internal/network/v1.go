@@ -61,6 +61,7 @@ func (n node) link() *Link {
 	l.KeepConfiguration = n.at("keep_configuration").text()
 	n.r.setSubnets(l, n.at("subnets").subnets())
 	n.params(l)
+	l.Renamed = l.Kind == Physical && l.MAC != ""
 	return l
 }
 
@@ -93,6 +94,8 @@ func (n node) params(l *Link) {
 		switch {
 		case p.key == "driver":
 			l.Driver = p.text()
+		case p.key == "device_id":
+			l.DeviceID = p.text()
 		case p.key == "bridge_stp":
 			l.set(p.key, p.onOff())
 		default:

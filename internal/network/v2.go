@@ -78,6 +78,7 @@ func (e entry) ethernet() {
 	if name := e.deviceName(l.MAC); name != "" {
 		l.Name = name
 	}
+	l.Renamed = l.MAC != "" && e.at("set-name").isSaid()
 	l.Match = Match{Name: match.at("name").text(), MAC: l.MAC, Driver: firstOf(match.at("driver").texts())}
 	l.Driver = l.Match.Driver
 	l.AcceptRA, l.WakeOnLAN, l.Optional = e.at("accept-ra").truth(), e.at("wakeonlan").truth(), e.at("optional").truth()

@@ -95,11 +95,14 @@ type Engine struct {
 	config  *conf.Value // base, with what the cloud gave
 	distro  *module.Distro
 	now     *instance.Instance
-	log     *log
-	output  machine.Output
-	status  *status
-	stage   Stage
-	last    []func(context.Context) error // what modules left to be done after everything else
+
+	isCached bool // now is what we remembered: the cloud was not asked at this boot
+
+	log    *log
+	output machine.Output
+	status *status
+	stage  Stage
+	last   []func(context.Context) error // what modules left to be done after everything else
 }
 
 // New makes an engine for a machine.

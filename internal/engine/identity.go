@@ -32,6 +32,7 @@ func (e *Engine) identify(ctx context.Context, stage source.Stage) (*instance.In
 	}
 	env := e.sourceEnv(stage)
 	last, known := e.remembered(ctx, env)
+	e.isCached = known
 	if known {
 		return last, nil
 	}
@@ -198,6 +199,12 @@ func (e *Engine) recallParts() {
 // nobody is the instance of a machine that goes on without a source.
 func nobody() *instance.Instance {
 	return &instance.Instance{Source: "None", Detail: "DataSourceNone", ID: "iid-datasource-none", Mode: "net", Platform: "none", Cloud: "none"}
+}
+
+// isNew says that an instance is another one than that of the last boot.
+func (e *Engine) isNew(in *instance.Instance) bool {
+	text, err := e.state.Files.Read(e.paths.Data("instance-id"))
+	return err != nil || strings.TrimSpace(text) != in.ID
 }
 
 // become writes down which instance this is: the folder, the link to it, and what it was before.

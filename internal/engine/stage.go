@@ -7,7 +7,6 @@ import (
 	"path"
 
 	"openguest/internal/conf"
-	"openguest/internal/machine"
 	"openguest/internal/module"
 	"openguest/internal/source"
 )
@@ -21,19 +20,20 @@ func (e *Engine) local(ctx context.Context) []string {
 	in, err := e.identify(ctx, source.Local)
 	if err != nil {
 		e.log.Log(module.Debug, "[local] Exiting without datasource: %v", err)
-		return nil
+		return e.configureNetwork(ctx, e.recall() == nil)
 	}
+	isNew := e.isNew(in)
 	if err := e.become(in); err != nil {
 		return []string{err.Error()}
 	}
 	e.status.Datasource = in.Detail
 	e.recallParts()
 	e.earlyHostname(ctx)
-	e.describeNetwork()
+	errs := e.configureNetwork(ctx, isNew)
 	if in.Mode != "local" {
-		return nil
+		return errs
 	}
-	return e.initialise(ctx)
+	return append(errs, e.initialise(ctx)...)
 }
 
 // network is the second stage: what the cloud gave is taken apart, and the first list of modules runs.
@@ -56,12 +56,13 @@ func (e *Engine) network(ctx context.Context) []string {
 	} else {
 		e.now = nobody()
 	}
+	isNew := e.isNew(e.now)
 	if err := e.become(e.now); err != nil {
 		return []string{err.Error()}
 	}
 	e.status.Datasource = e.now.Detail
-	e.describeNetwork()
-	return e.initialise(ctx)
+	errs := e.configureNetwork(ctx, isNew)
+	return append(errs, e.initialise(ctx)...)
 }
 
 // initialise consumes what the cloud gave and runs the modules of the init list.
@@ -138,32 +139,6 @@ func (e *Engine) earlyHostname(ctx context.Context) {
 	if err != nil && !errors.Is(err, module.ErrSkip) {
 		e.log.Log(module.Debug, "Failed setting hostname in local stage. Will retry in network stage. Error: %v.", err)
 	}
-}
-
-// describeNetwork says what becomes of the network's description.
-func (e *Engine) describeNetwork() {
-	if machine.Exists(e.state.Files, path.Join(e.paths.Run, "sem/apply_network_config.once")) {
-		return
-	}
-	if by := e.networkDisabled(); by != "" {
-		e.log.Log(module.Info, "network config is disabled by %s", by)
-		return
-	}
-	if e.now.Network != nil {
-		e.log.Log(module.Info, "the network configuration of the data source is left alone: rendering networks is not built yet")
-		e.log.Verdict(module.Verdict{Origin: e.now.Detail, Key: "network", Verdict: module.Skipped, Reason: "not built yet"})
-	}
-}
-
-// networkDisabled says by what the network's configuration is switched off.
-func (e *Engine) networkDisabled() string {
-	if value, ok := e.machine.Facts.KernelArgument("network-config"); ok && value == "disabled" {
-		return "cmdline"
-	}
-	if e.base.At("network", "config").Str("") == "disabled" {
-		return "system_cfg"
-	}
-	return ""
 }
 
 // problem logs what is wrong with a configuration and gives it its verdict.

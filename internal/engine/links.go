@@ -1,0 +1,89 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"openguest/internal/machine"
+	"openguest/internal/module"
+	"openguest/internal/network"
+)
+
+// linksBudget is how long the local stage waits for network cards that the description names, or that udev is about to
+// rename. Cards that are not on a slow bus are there before.
+const linksBudget = 10 * time.Second
+
+// awaitLinks waits until the interfaces are there that a model wants, and all have the names that udev gives them. Where
+// nobody can wait, as in an image or a plan, it is how things are, and they may be other then.
+func (e *Engine) awaitLinks(ctx context.Context, m *network.Model) (state machine.LinkState, certain bool) {
+	ctx, cancel := context.WithTimeout(ctx, linksBudget)
+	defer cancel()
+	start := e.machine.Clock.Uptime()
+	waited := false
+	state, err := e.machine.Links.Wait(ctx, func(s machine.LinkState) bool {
+		if m != nil && len(m.Missing(s)) > 0 || !isSettled(s) {
+			waited = true
+			return false
+		}
+		return true
+	})
+	if waited {
+		e.log.Log(module.Debug, "net: waited %.3f seconds for expected net devices", (e.machine.Clock.Uptime() - start).Seconds())
+	}
+	certain = !errors.Is(err, machine.ErrOffline) && !errors.Is(err, machine.ErrUnknown)
+	if err != nil {
+		if state, err = e.machine.Links.State(); err != nil {
+			e.log.Log(module.Debug, "look at the network's links: %v", err)
+			return state, false
+		}
+	}
+	return state, certain
+}
+
+// isSettled says that no link is about to get another name.
+func isSettled(s machine.LinkState) bool {
+	return !slices.ContainsFunc(s.Links, func(l machine.NetLink) bool { return !l.Settled && !l.Virtual })
+}
+
+// presentLinks are the links once all are there that the model wants. That some are not is an error: their names would be
+// given to others.
+func (e *Engine) presentLinks(ctx context.Context, m *network.Model) (machine.LinkState, error) {
+	state, certain := e.awaitLinks(ctx, m)
+	missing := m.Missing(state)
+	if len(missing) > 0 && certain {
+		return state, fmt.Errorf("Not all expected physical devices present: {'%s'}", strings.Join(missing, "', '"))
+	}
+	return state, nil
+}
+
+// keepNames gives the interfaces of a network that is written already the names that it knows them by.
+func (e *Engine) keepNames(ctx context.Context, text networkText) {
+	m, _, err := network.Read(text.kind, text.document, e.networkHost())
+	if err != nil || len(m.Expected()) == 0 {
+		return
+	}
+	state, err := e.machine.Links.State()
+	if err != nil {
+		return
+	}
+	e.machine.Ledger.Begin("network", true)
+	defer e.machine.Ledger.Begin("", false)
+	e.renameLinks(m, state)
+}
+
+func (e *Engine) renameLinks(m *network.Model, state machine.LinkState) {
+	changes, problems := m.Renames(state)
+	for _, p := range problems {
+		e.log.Log(module.Warning, "Failed to rename devices: %s", p.Message)
+	}
+	if len(changes) == 0 {
+		return
+	}
+	if _, err := e.machine.Links.Apply(changes...); err != nil {
+		e.log.Log(module.Warning, "Failed to rename devices: %v", err)
+	}
+}

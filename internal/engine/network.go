@@ -1,0 +1,420 @@
+package engine
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"openguest/internal/account"
+	"openguest/internal/conf"
+	"openguest/internal/machine"
+	"openguest/internal/module"
+	"openguest/internal/network"
+	"openguest/internal/source"
+)
+
+// A networkText is a description of the network, and where it comes from.
+type networkText struct {
+	from     string // in cloud-init's words: "cmdline", "initramfs", "system_cfg", "ds", "fallback"
+	kind     string // as network.Read knows it
+	document *conf.Value
+	why      string // of a fallback: which fact chose the interface
+}
+
+// networkRecord is the file that says what was written for the network.
+func networkRecord() string { return path.Join(OwnState, "network.json") }
+
+// configureNetwork writes the network's files where that is due, and in the network stage brings the network up. isNew
+// says that this is another instance than at the last boot.
+func (e *Engine) configureNetwork(ctx context.Context, isNew bool) (errs []string) {
+	text, ok := e.networkText(ctx)
+	if !ok {
+		return nil
+	}
+	record, known := e.networkRecord()
+	if !e.networkIsDue(isNew, record, known) && !e.isOnOtherHardware(record) {
+		e.log.Log(module.Debug, "No network config applied. Neither a new instance nor datasource network update allowed")
+		e.keepNames(ctx, text)
+		return nil
+	}
+	e.refreshNetwork(ctx, isNew, &text)
+	e.machine.Ledger.Begin("network", false)
+	defer e.machine.Ledger.Begin("", false)
+	if !known {
+		e.keepRecord(network.Record{}) // until the network is written, it is due
+	}
+	isSame := !isNew && e.now != nil && (!known || record.Instance == e.now.ID)
+	if err := e.applyNetwork(ctx, text, record, isSame); err != nil {
+		e.log.Log(module.Error, "%v", err)
+		e.log.Verdict(module.Verdict{Origin: text.from, Key: "network", Verdict: module.Failed, Reason: err.Error(), Module: "network"})
+		return []string{err.Error()}
+	}
+	return nil
+}
+
+// networkIsDue says whether the network's files are to be written now.
+func (e *Engine) networkIsDue(isNew bool, record network.Record, known bool) bool {
+	if isNew || known && e.now != nil && record.Instance != e.now.ID {
+		return true
+	}
+	if e.now == nil {
+		return false
+	}
+	wasThisBoot := machine.Exists(e.state.Files, path.Join(e.paths.Run, "sem/apply_network_config.once"))
+	return e.followsNetwork("boot") && !wasThisBoot || e.followsNetwork("boot-legacy")
+}
+
+// followsNetwork says whether an event makes the network of a known instance due: updates.network.when says so, or else
+// what the cloud is known for.
+func (e *Engine) followsNetwork(event string) bool {
+	if when := e.config.At("updates", "network", "when"); !when.IsNull() {
+		return slices.Contains(when.Strings(), event)
+	}
+	each := []string{"AliYun", "Azure", "GCE", "Hetzner", "RbxCloud", "Scaleway", "SmartOS"}
+	legacy := []string{"RbxCloud", "Scaleway", "SmartOS"}
+	switch event {
+	case "boot":
+		return slices.Contains(each, e.now.Source)
+	case "boot-legacy":
+		return slices.Contains(legacy, e.now.Source)
+	}
+	return false
+}
+
+// isOnOtherHardware says that none of the interfaces is there that the network's files were written for: the machine got
+// others, and would not be reached.
+func (e *Engine) isOnOtherHardware(record network.Record) bool {
+	if e.stage != Local || len(record.MACs) == 0 {
+		return false
+	}
+	for _, nic := range e.machine.Facts.NICs() {
+		if slices.Contains(record.MACs, nic.MAC) {
+			return false
+		}
+	}
+	return true
+}
+
+// refreshNetwork asks the cloud again for the network of an instance that was known without asking.
+func (e *Engine) refreshNetwork(ctx context.Context, isNew bool, text *networkText) {
+	if text.from != "ds" || isNew || !e.isCached {
+		return
+	}
+	s := source.Named(e.now.Source)
+	if s == nil || s.Fetch == nil {
+		return
+	}
+	stage := source.Local
+	if e.stage != Local {
+		stage = source.Network
+	}
+	in, err := s.Fetch(ctx, e.sourceEnv(stage))
+	if err != nil || in.ID != e.now.ID || in.Network == nil {
+		e.log.Log(module.Info, "the cloud says nothing new about the network; what it said before counts")
+		return
+	}
+	e.now.Network = in.Network
+	if fresh, ok := e.networkText(ctx); ok {
+		*text = fresh
+	}
+	e.keep(e.now)
+}
+
+// networkText finds the description that counts. ok is false where somebody wants none, or there is none.
+func (e *Engine) networkText(ctx context.Context) (text networkText, ok bool) {
+	if by := e.paths.Data("upgraded-network"); machine.Exists(e.state.Files, by) {
+		return text, e.noNetwork(by)
+	}
+	for _, from := range e.networkSources() {
+		text := e.networkFrom(from)
+		if text.document.IsNull() {
+			continue
+		}
+		if text.document.Get("config").Str("") == "disabled" {
+			return text, e.noNetwork(from)
+		}
+		return text, true
+	}
+	hasOwn := e.distro.ID == "photon" || e.distro.ID == "raspberry-pi-os" // the images of these come with a network
+	if e.base.At("system_info", "disable_fallback_netcfg").Truth(e.base.Get("disable_fallback_netcfg").Truth(hasOwn)) {
+		return text, e.noNetwork("disable_fallback_netcfg")
+	}
+	e.awaitLinks(ctx, nil)
+	document, why := network.Fallback(e.machine.Facts.NICs())
+	if document == nil {
+		e.log.Log(module.Debug, "no network is assumed: %s", why)
+		return text, e.noNetwork("fallback")
+	}
+	return networkText{from: "fallback", kind: "v2", document: document, why: why}, true
+}
+
+func (e *Engine) noNetwork(by string) bool {
+	e.log.Log(module.Info, "network config is disabled by %s", by)
+	return false
+}
+
+// networkSources are where a description may be, the first that has one counts. Some clouds know better than the
+// initramfs, which had to guess.
+func (e *Engine) networkSources() []string {
+	if e.now != nil && (e.now.Source == "MAAS" || e.now.Source == "Oracle") {
+		return []string{"cmdline", "system_cfg", "ds", "initramfs"}
+	}
+	return []string{"cmdline", "initramfs", "system_cfg", "ds"}
+}
+
+func (e *Engine) networkFrom(from string) networkText {
+	switch {
+	case from == "cmdline":
+		if value, ok := e.machine.Facts.KernelArgument("network-config"); ok {
+			return e.parseNetwork(from, "", "kernel command line: network-config", unpacked(value))
+		}
+	case from == "system_cfg":
+		return networkOf(from, "", e.base.Get("network"))
+	case from == "ds" && e.now != nil && e.now.Network != nil:
+		return e.parseNetwork(from, e.now.Network.Kind, "network-config", e.now.Network.Document)
+	}
+	return networkText{from: from}
+}
+
+// unpacked is the text that the kernel's command line has as base64, perhaps packed by gzip.
+func unpacked(value string) []byte {
+	if value == "disabled" {
+		return []byte("config: disabled")
+	}
+	data, err := base64.StdEncoding.DecodeString(value)
+	if err != nil {
+		return []byte(value)
+	}
+	if conf.IsGzip(data) {
+		if text, err := conf.Gunzip(string(data), maxNetwork); err == nil {
+			return []byte(text)
+		}
+	}
+	return data
+}
+
+// maxNetwork is how long a description may be, in bytes.
+const maxNetwork = 1 << 20
+
+// parseNetwork reads a text. One of a kind that is no YAML is itself the document.
+func (e *Engine) parseNetwork(from, kind, part string, text []byte) networkText {
+	if kind == "eni" {
+		return networkText{from: from, kind: kind, document: conf.Of(string(text), conf.Origin{Part: part, Line: 1, Col: 1})}
+	}
+	v, problems, err := conf.Parse(part, text)
+	if err != nil {
+		e.problem(err)
+		return networkText{from: from}
+	}
+	e.problems(problems)
+	return networkOf(from, kind, v)
+}
+
+// networkOf takes the description out of the "network" around it. Where its kind is not known, its version says it.
+func networkOf(from, kind string, v *conf.Value) networkText {
+	if inner := v.Get("network"); inner != nil {
+		v = inner
+	}
+	if v != nil && (v.Kind != conf.Map || len(v.Pairs) == 0) {
+		v = nil
+	}
+	if kind == "" {
+		kind = "v1"
+		if version := v.Get("version"); !version.IsNull() {
+			kind = "v" + version.Text
+		}
+	}
+	return networkText{from: from, kind: kind, document: v}
+}
+
+// applyNetwork makes the files say what the description says. isSame says that those which are there are this instance's.
+func (e *Engine) applyNetwork(ctx context.Context, text networkText, record network.Record, isSame bool) error {
+	m, _, err := network.Read(text.kind, text.document, e.networkHost())
+	if err != nil {
+		return err
+	}
+	state, err := e.presentLinks(ctx, m)
+	if err != nil {
+		if !e.isOnOtherHardware(record) {
+			return err
+		}
+		e.log.Log(module.Warning, "%v; the network is what is assumed where nobody describes it", err)
+		document, why := network.Fallback(e.machine.Facts.NICs())
+		text = networkText{from: "fallback", kind: "v2", document: document, why: why}
+	}
+	e.renameLinks(m, state)
+	m, problems, err := network.Read(text.kind, text.document, e.networkHost())
+	e.networkProblems(text, problems)
+	if err != nil {
+		return err
+	}
+	e.keepNetworkText(m)
+	e.log.Log(module.Info, "Applying network configuration from %s bringup=%s", text.from, pythonBool(e.bringsUp()))
+	return e.renderNetwork(ctx, m, text, record, isSame)
+}
+
+func pythonBool(b bool) string {
+	if b {
+		return "True"
+	}
+	return "False"
+}
+
+// bringsUp says that the network is to be brought up as well: not in the local stage, after which its manager starts.
+func (e *Engine) bringsUp() bool {
+	return e.stage != Local && !e.base.Get("disable_network_activation").Truth(false)
+}
+
+func (e *Engine) networkHost() network.Host { return network.Host{NICs: e.machine.Facts.NICs()} }
+
+// networkProblems says what of the description could not be used.
+func (e *Engine) networkProblems(text networkText, problems []conf.Problem) {
+	for _, p := range problems {
+		if p.Path != "" {
+			p.Path = "network." + p.Path
+		}
+		if p.Origin == (conf.Origin{}) {
+			p.Origin.Part = text.from
+		}
+		e.problem(p)
+	}
+}
+
+// renderNetwork has the renderer for this machine write its files, and runs what has to follow.
+func (e *Engine) renderNetwork(ctx context.Context, m *network.Model, text networkText, record network.Record, isSame bool) error {
+	target := e.networkTarget()
+	names := e.base.At("system_info", "network", "renderers").Strings()
+	renderer, why := network.Choose(target, names)
+	if renderer == nil {
+		return fmt.Errorf("Unable to render networking. Network config is likely broken: No available network renderers found: %s", why)
+	}
+	e.log.Log(module.Debug, "Selected renderer '%s' from priority list: %s", renderer.Name, why)
+	files, problems := renderer.Render(m, target)
+	e.networkProblems(text, problems)
+	record.Source, record.Renderer, record.Why, record.MACs = text.from, renderer.Name, why, macs(m)
+	if text.why != "" {
+		record.Why += "; " + text.why
+	}
+	now, outcomes, err := record.Write(e.machine, files, isSame, e.owner(ctx))
+	changed := e.reportNetwork(text, record.Why, outcomes)
+	if err != nil {
+		return fmt.Errorf("write the network's files: %w", err)
+	}
+	now.Instance = ""
+	if e.now != nil {
+		now.Instance = e.now.ID
+	}
+	e.keepRecord(now)
+	e.put(path.Join(e.paths.Run, "sem/apply_network_config.once"), 0o644, "")
+	e.followNetwork(ctx, renderer, m, target, changed)
+	return nil
+}
+
+func macs(m *network.Model) (macs []string) {
+	for _, l := range m.Links {
+		if l.Kind == network.Physical && l.MAC != "" {
+			macs = append(macs, l.MAC)
+		}
+	}
+	return macs
+}
+
+func (e *Engine) networkTarget() network.Target {
+	return network.Target{Files: e.machine.Files, Facts: e.machine.Facts, Host: e.networkHost(), Variant: e.distro.ID}
+}
+
+func (e *Engine) owner(ctx context.Context) func(string) (uid, gid int, err error) {
+	return func(name string) (uid, gid int, err error) { return account.Owner(ctx, e.state, name+":"+name) }
+}
+
+// reportNetwork says what became of the files.
+func (e *Engine) reportNetwork(text networkText, why string, outcomes []network.Outcome) (changed bool) {
+	verdict := module.Verdict{Origin: text.from, Key: "network", Verdict: module.Unchanged, Reason: why, Module: "network"}
+	if text.document.Origin.Part != "" {
+		verdict.Origin = text.document.Origin.String()
+	}
+	for _, o := range outcomes {
+		changed = changed || o.Changed
+		if o.Left != "" {
+			e.log.Log(module.Info, "%s is left alone: %s", o.Path, o.Left)
+			e.log.Verdict(module.Verdict{Origin: o.Path, Key: "network", Verdict: module.Skipped, Reason: o.Left, Module: "network"})
+		}
+	}
+	if changed {
+		verdict.Verdict = module.Applied
+	}
+	e.log.Verdict(verdict)
+	return changed
+}
+
+// followNetwork runs the commands that have to follow changed files.
+func (e *Engine) followNetwork(ctx context.Context, renderer *network.Renderer, m *network.Model, target network.Target, changed bool) {
+	if !changed {
+		return
+	}
+	if renderer.After != nil {
+		e.doAll(ctx, renderer.After(target))
+	}
+	if !e.bringsUp() {
+		e.log.Log(module.Debug, "Not bringing up newly configured network interfaces")
+		return
+	}
+	e.log.Log(module.Debug, "Bringing up newly configured network interfaces")
+	activator, why := network.ChooseActivator(target, e.base.At("system_info", "network", "activators").Strings())
+	if activator == nil {
+		e.log.Log(module.Warning, "No network activator found, not bringing up network interfaces: %s", why)
+		return
+	}
+	e.log.Log(module.Debug, "Using selected activator: %s", why)
+	e.doAll(ctx, activator.Commands(m))
+}
+
+// doAll runs commands. One that fails costs no other.
+func (e *Engine) doAll(ctx context.Context, changes []machine.Change) {
+	for _, c := range changes {
+		err := e.machine.Commands.Do(ctx, c)
+		switch {
+		case err == nil:
+		case isUnfinished(err):
+			e.log.Log(module.Debug, "%v", err)
+		default:
+			e.log.Log(module.Warning, "Running interface command %s failed: %v", strings.Join(c.Argv, " "), err)
+		}
+	}
+}
+
+// networkRecord is what was written for the network; known is false where that was never so much as begun.
+func (e *Engine) networkRecord() (record network.Record, known bool) {
+	text, err := e.state.Files.Read(networkRecord())
+	if err != nil || json.Unmarshal([]byte(text), &record) != nil {
+		return network.Record{}, false
+	}
+	return record, true
+}
+
+func (e *Engine) keepRecord(record network.Record) {
+	text, err := json.Marshal(record)
+	if err == nil {
+		err = e.put(networkRecord(), 0o600, string(text)+"\n")
+	}
+	if err != nil {
+		e.log.Log(module.Warning, "remember which of the network's files are ours: %v", err)
+	}
+}
+
+// keepNetworkText writes the description where tools look for it, once there is an instance.
+func (e *Engine) keepNetworkText(m *network.Model) {
+	if e.now == nil || m.Document == nil {
+		return
+	}
+	name := e.paths.Instance("network-config.json")
+	err := errors.Join(e.put(name, 0o600, conf.JSON(m.Document.Data())+"\n"), e.link(e.runFile("network-config.json"), name))
+	if err != nil {
+		e.log.Log(module.Warning, "write down the network's description: %v", err)
+	}
+}

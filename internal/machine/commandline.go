@@ -3,9 +3,9 @@ package machine
 import "strings"
 
 // CommandLine is the kernel's command line; in a container it is that of the first process, which is what its host can
-// give words to.
+// give words to. WSL has a kernel of its own, whose command line its owner writes.
 func (f *Facts) CommandLine() string {
-	if !f.IsContainer() {
+	if kind := f.container(); kind == "" || kind == "wsl" {
 		return f.line("/proc/cmdline")
 	}
 	text, _ := f.text("/proc/1/cmdline")

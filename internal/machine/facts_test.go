@@ -130,6 +130,9 @@ func TestCommandLine(t *testing.T) {
 	if _, ok := host.KernelArgument("d"); ok {
 		t.Error("an argument that is not there was found")
 	}
+	if windows := fakeFacts(t, "-- /proc/sys/kernel/osrelease --\n5.15-microsoft-standard-WSL2\n-- /proc/cmdline --\nds=nocloud\n-- /proc/1/cmdline --\n/sbin/init\x00"); windows.CommandLine() != "ds=nocloud" {
+		t.Errorf("in WSL the command line is %q", windows.CommandLine())
+	}
 	inside := fakeFacts(t, "-- /proc/cmdline --\nds=gce\n-- /run/systemd/container --\nlxc\n-- /proc/1/cmdline --\n/sbin/init\x00ds=nocloud\x00\n")
 	if got := strings.TrimSpace(inside.CommandLine()); got != "/sbin/init ds=nocloud" {
 		t.Errorf("in a container the command line is %q", got)

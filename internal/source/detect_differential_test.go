@@ -34,6 +34,9 @@ func TestDsIdentifyAgrees(t *testing.T) {
 			if strings.Contains(c.files, "/dev/lxd/sock") || strings.Contains(c.files, "-- /config-drive/") || strings.HasPrefix(c.name, "WSL, ") {
 				t.Skip("it looks for this at the host's own root")
 			}
+			if c.ours {
+				t.Skip("we differ here, on purpose")
+			}
 			run, code := dsIdentify(t, script, c)
 			if found := c.want != ""; found != (code == 0) || found && run != c.run() {
 				t.Errorf("it ends with %d and writes\n%swant %q", code, run, c.want)

@@ -203,9 +203,10 @@ func TestFind(t *testing.T) {
 	}{
 		{"Good None", "", "Good", "Good"},
 		{"Absent Silent Odd Good None", "", "Absent Silent Odd Good", "Good"},
-		{"Foreign None", "", "None", "None"},
+		{"Foreign Absent None", "", "Absent None", "None"},
+		{"Foreign None", "", "Foreign", "Foreign"},
 		{"Foreign", "", "Foreign", "Foreign"},
-		{"foreign None", "ds=foreign", "Foreign", "Foreign"},
+		{"foreign Absent None", "ds=foreign", "Foreign", "Foreign"},
 		{"Absent Silent None", "", "Absent Silent None", "None"},
 		{"Absent", "", "Absent", "absent"},
 		{"Foreign Absent", "", "Absent", "absent"},

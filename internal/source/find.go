@@ -78,10 +78,10 @@ func checkID(id string, last *instance.Instance) error {
 	return nil
 }
 
-// isNamed says that a person chose the source: on the kernel command line, or with a list that holds nothing else. Then
-// it is asked whatever the machine's facts say.
+// isNamed says that a person chose the source: on the kernel command line, or with a list that holds nothing else but None.
+// Then it is asked whatever the machine's facts say: clouds that speak as EC2 does and name themselves nowhere are used so.
 func isNamed(s *Source, e *Env, list []string, t table) bool {
-	if len(list) == 1 {
+	if isSingle(list) {
 		return true
 	}
 	name, _ := commandLineName(e.Machine.Facts)

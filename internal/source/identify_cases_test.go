@@ -15,6 +15,7 @@ type identifyCase struct {
 	says   map[string]string // what a program of the platform says, by its command line
 	want   string            // the list, without None at its end; empty: none is found, and nothing runs
 	alone  bool              // it is a person's list of one, which is used as it is
+	ours   bool              // ds-identify comes to another list; docs/differences.md says why
 }
 
 // What machines are, in files.
@@ -133,6 +134,8 @@ var openStackCases = []identifyCase{
 	{name: "an old Intel without a name", files: "-- /proc/sys/kernel/arch --\ni686\n" + kvm + "-- /proc/cmdline --\nci.di.policy=maybe=all\n"},
 	{name: "no Intel, perhaps", files: "-- /proc/sys/kernel/arch --\nppc64le\n" + kvm},
 	{name: "no Intel, perhaps is enough", files: "-- /proc/sys/kernel/arch --\nppc64le\n" + kvm + "-- /proc/cmdline --\nci.di.policy=maybe=all\n", want: "OpenStack"},
+	{name: "Nova with a config drive that is not listed", files: intel + kvm + firmware("product_name", "OpenStack Nova"),
+		disks: disk("/dev/vdb", "vfat", "config-2"), config: "datasource_list: [ OpenStack, Ec2, None ]", want: "OpenStack", ours: true},
 	{name: "Nova with a config drive", files: intel + kvm + firmware("product_name", "OpenStack Nova"), disks: disk("/dev/vdb", "vfat", "config-2"), want: "ConfigDrive"},
 }
 

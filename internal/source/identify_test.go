@@ -254,3 +254,27 @@ func BenchmarkDetect(b *testing.B) {
 		Detect(facts, w.env)
 	}
 }
+
+// Whatever firmware, boot loaders and owners write, detection ends and has a list to try.
+func FuzzDetect(f *testing.F) {
+	f.Add("EC2E1916-9099", "ro ds=nocloud;x ci.di.policy=search,maybe=all ci.datasource.ec2.strict_id=warn,", "policy: report # x", "datasource_list:\t[ A,\t'None' ]", "C:\\ /mnt/c 9p aname=drvfs;", "V\x00D\x00")
+	f.Fuzz(func(t *testing.T, uuid, line, settings, config, mounts, wide string) {
+		files := machine.Fake(windows, time.Unix(0, 0)).Files
+		for name, text := range map[string]string{"/sys/class/dmi/id/product_uuid": uuid, "/proc/cmdline": line, detectConfig: settings, "/etc/cloud/cloud.cfg": config,
+			"/proc/mounts": mounts, "/mnt/c/Windows/System32/cmd.exe": "x"} {
+			if err := machine.MakeFolders(files, filepath.Dir(name), machine.Folder(0o755)); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := files.Put(name, machine.File(0o644, text)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		w := newWorld(t, "", "")
+		w.env.Machine.Files = files
+		w.env.Machine.Commands = platform{w.env.Machine.Commands, map[string]string{"/init /mnt/c/Windows/System32/cmd.exe /u /c echo.%USERPROFILE%": wide}}
+		choice := Detect(machine.NewFacts(files, w.machine.Kernel), w.env)
+		if len(choice.List) == 0 || choice.Why == "" {
+			t.Errorf("nothing to try, or no reason: %+v", choice)
+		}
+	})
+}

@@ -15,11 +15,13 @@ func openStack() *Source {
 	}
 }
 
-// matchOpenStack looks for Nova's names and those of the clouds that are built on it. Where there is a config drive, that
-// says the same without a network.
+// matchOpenStack looks for Nova's names and those of the clouds that are built on it. A config drive says the same without a
+// network, if it is listed too.
 func matchOpenStack(f *machine.Facts, e *Env) Match {
-	if m := matchConfigDrive(f, e); m.Found {
-		return Match{Why: "there is a config drive: " + m.Why}
+	if e.looksFor("ConfigDrive") {
+		if m := matchConfigDrive(f, e); m.Found {
+			return Match{Why: "there is a config drive: " + m.Why}
+		}
 	}
 	m := anyOf(
 		dmi("product_name", "OpenStack Nova", "OpenStack Compute"), // the second is RDO's

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path"
 )
 
@@ -33,18 +34,45 @@ func swapMark(page int, size int64, id [16]byte) []byte {
 // minSwap is the least number of pages that mkswap makes swap of.
 const minSwap = 10
 
-// swapSize is a size in whole pages.
-func swapSize(name string, page int, size int64) (int64, error) {
-	size -= size % int64(page)
-	if size < minSwap*int64(page) {
-		return 0, fmt.Errorf("make the swap file %s: %d bytes are too few; give it at least %d", name, size, minSwap*page)
+// newSwap makes a swap file by the rules that hold on every machine: it takes no other file's name, and stands where only root
+// may write. The size that do is given is that of whole pages.
+func newSwap(w walked, s Swap, name string, size int64, do func(p place, size int64) error) (bool, error) {
+	page := int64(os.Getpagesize())
+	if size -= size % page; size < minSwap*page {
+		return false, fmt.Errorf("make the swap file %s: %d bytes are too few; give it at least %d", name, size, minSwap*page)
 	}
-	return size, nil
+	return visit(w, name, false, func(p place) (bool, error) {
+		n, err := w.look(p)
+		switch {
+		case err == nil:
+			return false, keepSwap(s, p, n)
+		case !errors.Is(err, fs.ErrNotExist):
+			return false, err
+		case p.uid != 0 || p.shared:
+			return false, fmt.Errorf("make the swap file %s: others than root may write in its folder; give it another place", p.name())
+		}
+		free, err := s.Free(path.Dir(p.name()))
+		switch {
+		case err != nil:
+			return false, err
+		case free < size:
+			return false, fmt.Errorf("make the swap file %s of %s: only %s are free there; give it a smaller size", p.name(), Size(size), Size(free))
+		}
+		if err := do(p, size); err != nil {
+			return false, fmt.Errorf("make the swap file %s of %s: %w", p.name(), Size(size), bare(err))
+		}
+		w.ledger.file(p.name(), false, File(0o600, ""), "swap of "+Size(size))
+		return true, nil
+	})
 }
 
-// errNoSwapFile says that what is there is kept.
-func errNoSwapFile(name string, n Node) error {
-	return fmt.Errorf("%s is %s that is there already and holds no swap; it is kept, so give the swap file another name", name, kindOf(n))
+// keepSwap looks at what has the name already: swap is taken as it is, and whatever else it is stays.
+func keepSwap(s Swap, p place, n Node) error {
+	holds, err := s.Holds(p.name())
+	if err == nil && !holds {
+		err = fmt.Errorf("%s is %s that is there already and holds no swap; it is kept, so give the swap file another name", p.name(), kindOf(n))
+	}
+	return err
 }
 
 // planSwap is swap in a plan: what it makes is there for later steps, and nowhere else.
@@ -72,26 +100,11 @@ func (s planSwap) Holds(name string) (bool, error) {
 }
 
 func (s planSwap) Make(name string, size int64) (bool, error) {
-	return visit(walked{s.Changes, s.ledger}, name, false, func(p place) (bool, error) {
-		n, err := s.look(p)
-		if err == nil {
-			holds, err := s.Holds(name)
-			if err == nil && !holds {
-				err = errNoSwapFile(name, n)
-			}
-			return false, err
-		}
-		if _, err := s.Free("/"); err != nil { // a system that does not run
-			return false, err
-		}
+	return newSwap(walked{s.Changes, s.ledger}, s, name, size, func(p place, _ int64) error {
 		s.nodes[p.path] = File(0o600, "")
-		s.ledger.file(p.name(), false, File(0o600, ""), swapDetail(size))
-		return true, nil
+		return nil
 	})
 }
-
-// swapDetail is what a plan and the log say of a swap file.
-func swapDetail(size int64) string { return fmt.Sprintf("swap of %d MiB", size>>20) }
 
 // offlineSwap is that of a system that does not run: which memory and which disks it will have is not known.
 type offlineSwap struct{}

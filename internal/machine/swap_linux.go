@@ -50,44 +50,12 @@ func (s liveSwap) Holds(name string) (bool, error) {
 }
 
 func (s liveSwap) Make(name string, size int64) (bool, error) {
-	page := os.Getpagesize()
-	size, err := swapSize(name, page, size)
-	if err != nil {
-		return false, err
-	}
-	return visit(s.files, name, false, func(p place) (bool, error) {
-		n, err := s.disk.look(p)
-		switch {
-		case err == nil:
-			holds, err := s.Holds(name)
-			if err == nil && !holds {
-				err = errNoSwapFile(name, n)
-			}
-			return false, err
-		case !errors.Is(err, fs.ErrNotExist):
-			return false, err
-		case p.uid != 0 || p.shared:
-			return false, fmt.Errorf("make the swap file %s: others than root may write in its folder; give it another place", p.name())
-		}
-		if err := s.disk.makeSwap(p, page, size); err != nil {
-			return false, fmt.Errorf("make the swap file %s of %d MiB: %w", p.name(), size>>20, swapError(err))
-		}
-		s.files.ledger.file(p.name(), false, File(0o600, ""), swapDetail(size))
-		return true, nil
-	})
-}
-
-// swapError says what to do where the disk is too small.
-func swapError(err error) error {
-	if errors.Is(err, unix.ENOSPC) {
-		return fmt.Errorf("%w; give it a smaller size", bare(err))
-	}
-	return bare(err)
+	return newSwap(s.files, s, name, size, s.disk.makeSwap)
 }
 
 // makeSwap makes a swap file beside its name and moves it there when it is whole. A file that an earlier run could not
 // finish, because the power went, has the same name as this one's and leaves.
-func (d *disk) makeSwap(p place, page int, size int64) error {
+func (d *disk) makeSwap(p place, size int64) error {
 	half := place{path: path.Join(path.Dir(p.path), "."+path.Base(p.path)+".new")}
 	if err := d.remove(half); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -96,7 +64,7 @@ func (d *disk) makeSwap(p place, page int, size int64) error {
 	if err != nil {
 		return err
 	}
-	err = errors.Join(d.fillSwap(f, p, page, size), f.Close())
+	err = errors.Join(d.fillSwap(f, p, size), f.Close())
 	if err == nil {
 		err = d.in(p, func(folder int, base string) error { return rename(folder, path.Base(half.path), base) })
 	}
@@ -107,14 +75,14 @@ func (d *disk) makeSwap(p place, page int, size int64) error {
 }
 
 // fillSwap gives an empty file its blocks, its mark and its label.
-func (d *disk) fillSwap(f *os.File, p place, page int, size int64) error {
+func (d *disk) fillSwap(f *os.File, p place, size int64) error {
 	var id [16]byte
 	rand.Read(id[:])
 	id[6], id[8] = id[6]&0x0f|0x40, id[8]&0x3f|0x80 // a random UUID (RFC 9562, 5.4)
 	if err := allocate(f, size); err != nil {
 		return err
 	}
-	if _, err := f.WriteAt(swapMark(page, size, id), 0); err != nil {
+	if _, err := f.WriteAt(swapMark(os.Getpagesize(), size, id), 0); err != nil {
 		return err
 	}
 	return errors.Join(d.dress(f, p, File(0o600, ""), ""), f.Sync())

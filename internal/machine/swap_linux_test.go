@@ -161,11 +161,23 @@ func TestSwapInAPlan(t *testing.T) {
 	if free, err := m.Swap.Free("/new"); err != nil || free <= 0 {
 		t.Error(free, err)
 	}
+	if changed, err := m.Swap.Make("/new/huge", 1<<60); err == nil || !strings.Contains(err.Error(), "are free there") {
+		t.Errorf("swap larger than the disk: changed %v, %v", changed, err)
+	}
+	if err := os.Mkdir(filepath.Join(dir, "tmp"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(filepath.Join(dir, "tmp"), fs.ModeSticky|0o777); err != nil {
+		t.Fatal(err)
+	}
+	if changed, err := m.Swap.Make("/tmp/swap.img", 1<<20); err == nil || changed {
+		t.Errorf("swap in a shared folder: changed %v, %v", changed, err)
+	}
 	list := changes.List()
 	if len(list) != 2 || list[1].Path != "/new/swap.img" || !strings.Contains(list[1].Detail, "swap of 64 MiB") {
 		t.Errorf("the plan is %+v", list)
 	}
-	if names, err := os.ReadDir(dir); err != nil || len(names) > 0 {
+	if names, err := os.ReadDir(dir); err != nil || len(names) != 1 {
 		t.Errorf("the plan wrote %v, %v", names, err)
 	}
 }

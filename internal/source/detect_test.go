@@ -184,6 +184,7 @@ func answers(asked *[]string) table {
 	return table{
 		{Name: "Good", Match: sign(true), Fetch: answer("Good", nil)},
 		{Name: "Foreign", Match: sign(false), Fetch: answer("Foreign", nil)},
+		{Name: "Perhaps", Match: func(*machine.Facts, *Env) Match { return Match{Maybe: true, Why: "half a sign"} }, Fetch: answer("Perhaps", nil)},
 		{Name: "Absent", Match: sign(true), Fetch: answer("Absent", ErrAbsent)},
 		{Name: "Later", Match: sign(true), Fetch: answer("Later", fmt.Errorf("%w: x", ErrNotYet))},
 		{Name: "Silent", Match: sign(true), Fetch: answer("Silent", fmt.Errorf("%w: 503", ErrSilent))},
@@ -204,6 +205,9 @@ func TestFind(t *testing.T) {
 		{"Good None", "", "Good", "Good"},
 		{"Absent Silent Odd Good None", "", "Absent Silent Odd Good", "Good"},
 		{"Foreign Absent None", "", "Absent None", "None"},
+		{"Perhaps Absent None", "", "Absent None", "None"},
+		{"Perhaps Absent None", "ci.di.policy=maybe=all", "Perhaps", "Perhaps"},
+		{"Perhaps None", "", "Perhaps", "Perhaps"},
 		{"Foreign None", "", "Foreign", "Foreign"},
 		{"Foreign", "", "Foreign", "Foreign"},
 		{"foreign Absent None", "ds=foreign", "Foreign", "Foreign"},

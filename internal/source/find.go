@@ -41,7 +41,7 @@ func (t table) ask(ctx context.Context, e *Env, name string, list []string) (*in
 	if s.Match != nil && !isNamed(s, e, list, t) {
 		looking := *e
 		looking.List = list
-		if m := s.Match(e.Machine.Facts, &looking); !m.Found && !m.Maybe {
+		if m := s.Match(e.Machine.Facts, &looking); !m.Found && !(m.Maybe && allowsMaybe(e)) {
 			return nil, Reason{s.Name, NotFound, m.Why}
 		}
 	}
@@ -87,6 +87,10 @@ func isNamed(s *Source, e *Env, list []string, t table) bool {
 	name, _ := commandLineName(e.Machine.Facts)
 	return name != "" && t.named(name) == s
 }
+
+// allowsMaybe says that a person lets sources be asked that only may be there. Without that nobody asks an address that
+// whoever is in the network could answer from (CVE-2024-6174: machines without firmware that names them asked OpenStack's).
+func allowsMaybe(e *Env) bool { return readSettings(e.Machine.Facts, e).policy.maybe == "all" }
 
 // noAnswer is the error of a search that found nothing.
 func noAnswer(reasons []Reason) error {

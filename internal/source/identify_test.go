@@ -190,6 +190,22 @@ func TestAltCloud(t *testing.T) {
 	}
 }
 
+// CVE-2024-6174: on ARM, POWER and Z nothing names OpenStack. Where its metadata service is asked all the same, whoever is in
+// the network is root on the machine.
+func TestCVE_2024_6174_NobodyIsAskedOnPerhaps(t *testing.T) {
+	w := newWorld(t, "-- /proc/sys/kernel/arch --\naarch64\n"+kvm, "")
+	net := &fakeNet{}
+	w.env.Machine.Net = net
+	choice := Detect(w.machine.Facts, w.env)
+	if !choice.Disabled {
+		t.Errorf("something is to run: %s", choice.Why)
+	}
+	in, _, _, err := Find(context.Background(), w.env, choice.List) // as who runs a stage by hand does
+	if err != nil || in.Source != "None" || net.asked != nil {
+		t.Errorf("it is %+v, %v; asked was %q", in, err, net.asked)
+	}
+}
+
 // countedDisks counts how often they are read.
 type countedDisks struct {
 	machine.Disks

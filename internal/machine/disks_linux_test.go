@@ -63,6 +63,9 @@ func TestSeedDisks(t *testing.T) {
 			if found.Type != kind {
 				t.Errorf("it is %s", found.Type)
 			}
+			if id, err := exec.Command("blkid", "-p", "-o", "value", "-s", "UUID", device).Output(); err == nil && found.UUID != strings.TrimSpace(string(id)) {
+				t.Errorf("its number is %s; blkid says %s", found.UUID, id)
+			}
 			files, closeDisk, err := d.Mount(found)
 			if err != nil {
 				t.Fatal(err)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/netip"
 	"slices"
+	"strings"
 	"time"
 
 	"openguest/internal/machine"
@@ -19,7 +20,7 @@ type Lease struct {
 	Router    netip.Addr      // the first; invalid where there is none, or Routes come from option 121
 	Routes    []machine.Route // what the machine should set, the default route too
 	DNS       []netip.Addr
-	Domain    string   // option 15
+	Domain    string   // option 15; some servers put several there, with spaces between
 	Search    []string // option 119
 	Hostname  string   // option 12
 	MTU       int      // 0 where the server says none
@@ -81,9 +82,9 @@ func newLease(link string, m message) (*Lease, error) {
 		Address:   netip.PrefixFrom(m.yours, m.maskBits()),
 		Broadcast: m.address(optBroadcast),
 		DNS:       m.addresses(optDNS),
-		Domain:    m.text(optDomain),
+		Domain:    strings.Join(m.names(optDomain), " "),
 		Search:    searchList(m.options[optSearch]),
-		Hostname:  m.text(optHostname),
+		Hostname:  m.name(optHostname),
 		Server:    m.address(optServer),
 		Wire:      m.address(optWire),
 		Lifetime:  time.Duration(m.number(optLeaseTime)) * time.Second,

@@ -140,13 +140,21 @@ func (m message) address(option byte) netip.Addr {
 	return netip.Addr{}
 }
 
-// text is an option of letters that names are made of; empty where it has others: texts end up in files and logs.
-func (m message) text(option byte) string {
+// names are the words of an option; none where it has what no name has: they end up in files and logs.
+func (m message) names(option byte) []string {
 	text := strings.TrimRight(string(m.options[option]), "\x00")
-	if strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r > '~' }) {
-		return ""
+	if strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r > '~' }) {
+		return nil
 	}
-	return text
+	return strings.Fields(text)
+}
+
+// name is an option of one word; empty where it is not.
+func (m message) name(option byte) string {
+	if names := m.names(option); len(names) == 1 {
+		return names[0]
+	}
+	return ""
 }
 
 // maskBits is how many bits of the address are the network's. A server that says nothing means the address' class.

@@ -27,8 +27,9 @@ type diskKeys struct {
 
 var diskSetup = define(Module{
 	Name: "disk_setup", Stage: Init, Every: PerInstance, Gate: []string{"disk_setup", "fs_setup"}, Needs: []string{"mkfs.ext4"},
+	Marked: true, // what may be overwritten would be again at the next boot, with all that was written since
 	Doc: "Partitions disks, and makes file systems. A disk that is partitioned as it should be is left alone, and so is one that holds something else, unless overwrite " +
-		"says otherwise. A disk that is in use is never partitioned.",
+		"says otherwise. A disk that is in use is never partitioned. It runs once for an instance, even where it failed.",
 	Examples: []string{`device_aliases: {data: /dev/disk/by-id/virtio-data}
 disk_setup:
   data:

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"path"
 	"slices"
-	"strings"
 
 	"openguest/internal/account"
 	"openguest/internal/conf"
@@ -311,8 +310,7 @@ func (e *Engine) renderNetwork(ctx context.Context, m *network.Model, text netwo
 	}
 	e.keepRecord(now)
 	e.put(path.Join(e.paths.Run, "sem/apply_network_config.once"), 0o644, "")
-	e.followNetwork(ctx, renderer, m, target, changed)
-	return nil
+	return e.followNetwork(ctx, renderer, m, target, changed)
 }
 
 func macs(m *network.Model) (macs []string) {
@@ -352,40 +350,44 @@ func (e *Engine) reportNetwork(text networkText, why string, outcomes []network.
 	return changed
 }
 
-// followNetwork runs the commands that have to follow changed files.
-func (e *Engine) followNetwork(ctx context.Context, renderer *network.Renderer, m *network.Model, target network.Target, changed bool) {
+// followNetwork runs the commands that have to follow changed files. Its error is that the network manager does not take
+// them.
+func (e *Engine) followNetwork(ctx context.Context, renderer *network.Renderer, m *network.Model, target network.Target, changed bool) error {
 	if !changed {
-		return
+		return nil
 	}
+	var err error
 	if renderer.After != nil {
-		e.doAll(ctx, renderer.After(target))
+		err = e.doAll(ctx, renderer.After(target))
 	}
 	if !e.bringsUp() {
 		e.log.Log(module.Debug, "Not bringing up newly configured network interfaces")
-		return
+		return err
 	}
 	e.log.Log(module.Debug, "Bringing up newly configured network interfaces")
 	activator, why := network.ChooseActivator(target, e.base.At("system_info", "network", "activators").Strings())
 	if activator == nil {
 		e.log.Log(module.Warning, "No network activator found, not bringing up network interfaces: %s", why)
-		return
+		return err
 	}
 	e.log.Log(module.Debug, "Using selected activator: %s", why)
-	e.doAll(ctx, activator.Commands(m))
+	if failed := e.doAll(ctx, activator.Commands(m)); failed != nil {
+		e.log.Log(module.Warning, "bring up the network: %v", failed)
+	}
+	return err
 }
 
 // doAll runs commands. One that fails costs no other.
-func (e *Engine) doAll(ctx context.Context, changes []machine.Change) {
+func (e *Engine) doAll(ctx context.Context, changes []machine.Change) (err error) {
 	for _, c := range changes {
-		err := e.machine.Commands.Do(ctx, c)
-		switch {
-		case err == nil:
-		case isUnfinished(err):
-			e.log.Log(module.Debug, "%v", err)
-		default:
-			e.log.Log(module.Warning, "Running interface command %s failed: %v", strings.Join(c.Argv, " "), err)
+		failed := e.machine.Commands.Do(ctx, c)
+		if isUnfinished(failed) {
+			e.log.Log(module.Debug, "%v", failed)
+			continue
 		}
+		err = errors.Join(err, failed)
 	}
+	return err
 }
 
 // networkRecord is what was written for the network; known is false where that was never so much as begun.

@@ -352,14 +352,31 @@ func TestNetworkIsBroughtUp(t *testing.T) {
 	}
 }
 
+// A netplan that does not take its file is an error of the stage: the machine will have no network. The stages go on.
+func TestNetworkThatItsManagerRefuses(t *testing.T) {
+	m := machine.Fake(debian+ifupdown+"-- usr/sbin/netplan --\n", noon)
+	m.Commands = &recorded{Commands: m.Commands, fails: "netplan generate"}
+	e := New(m, Options{Version: "test", Given: given("i", "")})
+	if failed, err := e.Boot(context.Background()); failed != 1 || err != nil {
+		t.Errorf("%d errors, %v", failed, err)
+	}
+	if got := networkVerdicts(e); !slices.ContainsFunc(got, func(v string) bool { return strings.HasPrefix(v, "failed fallback: netplan: refused") }) {
+		t.Errorf("verdicts are %q", got)
+	}
+}
+
 // recorded are commands that are written down.
 type recorded struct {
 	machine.Commands
-	argv []string
+	argv  []string
+	fails string // the command that does
 }
 
 func (r *recorded) Do(ctx context.Context, c machine.Change) error {
 	r.argv = append(r.argv, strings.Join(c.Argv, " "))
+	if r.fails == strings.Join(c.Argv, " ") {
+		return errors.New("netplan: refused")
+	}
 	err := r.Commands.Do(ctx, c)
 	if errors.Is(err, machine.ErrDeferred) {
 		err = nil

@@ -104,26 +104,32 @@ func TestLayoutsAsCloudInitMakesThem(t *testing.T) {
 			t.Skip(tool + " is not installed: there is nothing to compare with")
 		}
 	}
-	const size = 1<<30 + 7*512 // the end of a disk need not be a round number
 	for _, shares := range [][]share{
 		{{percent: 100}},
 		{{percent: 33}, {percent: 66, kind: "82"}},
 		{{percent: 10, kind: "fd"}, {percent: 20}, {percent: 30, kind: "8e"}, {percent: 7}},
 	} {
 		for _, label := range []string{disk.MBR, disk.GPT} {
-			l := layout{label: label, shares: shares}
-			mine := ours(t, l, size)
-			want, got := sfdisk(t, theirs(t, l, size)), sfdisk(t, mine)
-			if label == disk.MBR {
-				want[len(want)-1].Size -= reserved
-			}
-			if !slices.Equal(want, got) {
-				t.Errorf("%s of %v: the partitions are %v; want %v, in sectors", label, shares, got, want)
-			}
-			if out, err := exec.Command("sfdisk", "--verify", mine).CombinedOutput(); err != nil {
-				t.Errorf("sfdisk --verify: %v\n%s", err, out)
-			}
+			t.Run(fmt.Sprintf("%s of %v", label, shares), func(t *testing.T) {
+				t.Parallel() // sgdisk sleeps for a second
+				compareLayout(t, layout{label: label, shares: shares})
+			})
 		}
+	}
+}
+
+func compareLayout(t *testing.T, l layout) {
+	const size = 1<<30 + 7*512 // the end of a disk need not be a round number
+	mine := ours(t, l, size)
+	want, got := sfdisk(t, theirs(t, l, size)), sfdisk(t, mine)
+	if l.label == disk.MBR {
+		want[len(want)-1].Size -= reserved
+	}
+	if !slices.Equal(want, got) {
+		t.Errorf("the partitions are %v; want %v, in sectors", got, want)
+	}
+	if out, err := exec.Command("sfdisk", "--verify", mine).CombinedOutput(); err != nil {
+		t.Errorf("sfdisk --verify: %v\n%s", err, out)
 	}
 }
 

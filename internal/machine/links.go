@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"sync"
 )
 
 // Links are the network interfaces, with their addresses and the routes through them.
@@ -97,6 +98,8 @@ const (
 	RouteRemove   LinkAct = "remove route"
 )
 
+var linkActs = []LinkAct{LinkUp, LinkDown, LinkRename, LinkMTU, AddressAdd, AddressRemove, RouteAdd, RouteRemove}
+
 // String is the change as plans and errors show it: "eth0: address 10.0.0.5/24".
 func (c LinkChange) String() string {
 	switch c.Do {
@@ -161,6 +164,9 @@ func (c LinkChange) link() string {
 
 // with is the state after a change, and whether that is any different.
 func (s LinkState) with(c LinkChange) (next LinkState, changed bool, err error) {
+	if !slices.Contains(linkActs, c.Do) {
+		return s, false, fmt.Errorf("%s: %q is nothing that can be done to a link", c, c.Do)
+	}
 	name := c.link()
 	at := slices.IndexFunc(s.Links, func(l NetLink) bool { return l.Name == name })
 	if at < 0 {
@@ -317,15 +323,25 @@ func nothingToUndo() error { return nil }
 // planLinks remember what the plan would set.
 type planLinks struct {
 	below  Links
-	state  *LinkState // nil before the first change
 	ledger *Ledger
+
+	mutex sync.Mutex
+	state *LinkState // nil before the first change
 }
 
 func (l *planLinks) State() (LinkState, error) {
+	l.mutex.Lock()
+	defer l.mutex.Unlock()
 	if l.state != nil {
 		return *l.state, nil
 	}
 	return l.below.State()
+}
+
+func (l *planLinks) set(s LinkState) {
+	l.mutex.Lock()
+	defer l.mutex.Unlock()
+	l.state = &s
 }
 
 func (l *planLinks) Apply(changes ...LinkChange) (func() error, error) {
@@ -347,8 +363,8 @@ func (l *planLinks) Apply(changes ...LinkChange) (func() error, error) {
 		}
 		next = after
 	}
-	l.state = &next
-	return func() error { l.state = &before; return nil }, nil
+	l.set(next)
+	return func() error { l.set(before); return nil }, nil
 }
 
 func (l *planLinks) Wait(_ context.Context, until func(LinkState) bool) (LinkState, error) {

@@ -84,10 +84,8 @@ func (n *netlink) apply(link NetLink, c LinkChange) error {
 		return n.change(unix.RTM_DELADDR, 0, addressMessage(link, c.Address))
 	case RouteAdd:
 		return n.change(unix.RTM_NEWROUTE, routeFlags(c.Route), routeMessage(link, c.Route, true))
-	case RouteRemove:
-		return n.change(unix.RTM_DELROUTE, 0, routeMessage(link, c.Route, false))
 	}
-	return fmt.Errorf("%q is nothing that can be done to a link", c.Do)
+	return n.change(unix.RTM_DELROUTE, 0, routeMessage(link, c.Route, false))
 }
 
 // setLink sets flags and attributes of a link.
@@ -142,7 +140,7 @@ func addressMessage(link NetLink, p netip.Prefix) []byte {
 // broadcastOf is the last address of a network of IPv4.
 func broadcastOf(p netip.Prefix) netip.Addr {
 	a := p.Addr().As4()
-	n := binary.BigEndian.Uint32(a[:]) | 1<<(32-p.Bits()) - 1
+	n := binary.BigEndian.Uint32(a[:]) | (1<<(32-p.Bits()) - 1)
 	binary.BigEndian.PutUint32(a[:], n)
 	return netip.AddrFrom4(a)
 }

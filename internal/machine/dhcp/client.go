@@ -41,7 +41,7 @@ type client struct {
 func (c *client) ask(ctx context.Context, links machine.Links) (lease *Lease, err error) {
 	state, err := links.Wait(ctx, func(s machine.LinkState) bool {
 		l, ok := s.Named(c.link)
-		return !ok || l.Carrier
+		return !ok || l.Carrier && l.Operstate != "down" // shortly after the carrier comes, packets are still lost
 	})
 	if err != nil {
 		return nil, err

@@ -2,6 +2,8 @@ package network
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -101,6 +103,44 @@ func TestFallback(t *testing.T) {
 		}
 		if got != c.want {
 			t.Errorf("%q, should be %q", got, c.want)
+		}
+	}
+}
+
+// TestChoiceIsThePeers tries each set of files that a choice looks at, and several lists, in both programs.
+// Row N12.
+func TestChoiceIsThePeers(t *testing.T) {
+	files := []string{"/usr/sbin/ifup", "/sbin/ifdown", "/usr/sbin/ifquery", "/etc/network/interfaces", "/usr/sbin/netplan", "/sbin/ip", "/bin/systemctl"}
+	lists := []string{"[eni, netplan, networkd]", "[netplan, eni]", "[networkd, netplan]", "[netplan]", "[eni]"}
+	var questions []question
+	for set := range 1 << len(files) {
+		sys := map[string]string{}
+		for i, name := range files {
+			if set&(1<<i) != 0 {
+				sys[name] = ""
+			}
+		}
+		questions = append(questions, question{Renderer: "choose", Sys: sys, Document: lists[set%len(lists)]})
+	}
+	for i, a := range askPeer(t, questions) {
+		q := questions[i]
+		if strings.HasPrefix(a.Error, "ModuleNotFoundError") {
+			t.Skip("cloud-init needs the Python module configobj for this: ", a.Error)
+		}
+		if isUnbuilt := !slices.ContainsFunc(All(), func(r Renderer) bool { return r.Name == "networkd" }); isUnbuilt && strings.Contains(q.Document, "networkd") {
+			continue
+		}
+		text := ""
+		for name := range q.Sys {
+			text += "-- " + name + " --\n"
+		}
+		got, why := "", ""
+		renderer, why := Choose(fakeTarget(text, ""), strings.Split(strings.Trim(q.Document, "[]"), ", "))
+		if renderer != nil {
+			got = renderer.Name
+		}
+		if a.Error != "" || got != a.State["name"] {
+			t.Errorf("with %v of %s it is %q (%s), and %q %s for cloud-init", slices.Sorted(maps.Keys(q.Sys)), q.Document, got, why, a.State["name"], a.Error)
 		}
 	}
 }

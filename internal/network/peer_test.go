@@ -21,6 +21,7 @@ type question struct {
 	Renderer string            `json:"renderer"`
 	NICs     map[string]string `json:"nics"` // MAC by name
 	IP       bool              `json:"ip"`   // there is an ip command
+	Sys      map[string]string `json:"sys"`  // see testdata/peer.py
 }
 
 // An answer is what cloud-init makes of it.
@@ -45,7 +46,7 @@ func askPeer(t *testing.T, questions []question) []answer {
 		t.Fatal(err)
 	}
 	cmd := exec.Command("python3", "-B", "testdata/peer.py")
-	cmd.Env = append(os.Environ(), "PYTHONPATH="+tree)
+	cmd.Env = append(os.Environ(), "PYTHONPATH="+tree+string(os.PathListSeparator)+os.Getenv("PYTHONPATH"))
 	cmd.Stdin = bytes.NewReader(in)
 	var errors strings.Builder
 	cmd.Stderr = &errors

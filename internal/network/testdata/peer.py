@@ -1,7 +1,9 @@
 """Answers what cloud-init makes of descriptions of networks: questions as JSON in, answers as JSON out.
 
 A question is {"document": text, "renderer": name, "nics": {name: MAC}, "ip": whether there is an ip command}. The answer
-is {"files": {path: text}, "error": text}; of the renderer "state" it is the interpreted state instead, in "state".
+is {"files": {path: text}, "error": text}; of the renderer "state" it is the interpreted state instead, in "state". With the
+renderer "fallback", "sys" are files and links ("-> TARGET") below /sys/class/net, and "state" is the document that
+cloud-init assumes; of "choose", "sys" are the files of the machine, "document" the names of renderers, and "state" the choice.
 """
 
 import json
@@ -13,7 +15,7 @@ from unittest import mock
 
 import yaml
 
-from cloudinit import subp, util
+from cloudinit import net, subp, util
 from cloudinit.net import network_state
 
 RENDERERS = {
@@ -42,7 +44,37 @@ def files_below(root):
     return files
 
 
+def fallback(question):
+    with tempfile.TemporaryDirectory() as root:
+        for name, text in question["sys"].items():
+            path = os.path.join(root, name)
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            if text.startswith("-> "):
+                os.symlink(text[3:], path)
+            else:
+                with open(path, "w", encoding="utf-8") as f:
+                    f.write(text)
+        with mock.patch.object(net, "SYS_CLASS_NET", root + "/"), mock.patch.object(util, "get_cmdline", lambda: "net.ifnames=0"):
+            return {"state": net.generate_fallback_config()}
+
+
+def choose(question):
+    from cloudinit.net import renderers  # needs configobj
+
+    files = question["sys"]
+    there = lambda program, search=None, target=None: any(d + "/" + program in files for d in search or ["/usr/bin"]) or None
+    with mock.patch.object(subp, "which", there), mock.patch("os.path.isfile", files.__contains__):
+        try:
+            return {"state": {"name": renderers.select(priority=yaml.safe_load(question["document"]))[0]}}
+        except net.RendererNotFoundError:
+            return {"state": {"name": ""}}
+
+
 def answer(question):
+    if question["renderer"] == "fallback":
+        return fallback(question)
+    if question["renderer"] == "choose":
+        return choose(question)
     document = yaml.safe_load(question["document"])
     document = document.get("network", document)
     if question["renderer"] == "state":

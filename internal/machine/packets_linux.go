@@ -20,7 +20,12 @@ type linkPackets struct {
 
 // Packets opens a socket that sees what comes in on a link, whatever address it is for.
 func (l liveLinks) Packets(link string) (Packets, error) {
-	s, err := l.State()
+	n, err := openNetlink()
+	if err != nil {
+		return nil, err
+	}
+	defer n.close()
+	s, err := n.state()
 	if err != nil {
 		return nil, err
 	}

@@ -104,15 +104,20 @@ func seconds(v *conf.Value, otherwise time.Duration) time.Duration {
 // named waits until udev has named the interfaces: what is up cannot be renamed by every kernel, and a name that we
 // remember would be wrong afterwards.
 func named(ctx context.Context, links machine.Links, state machine.LinkState) machine.LinkState {
+	if areSettled(state) {
+		return state
+	}
 	ctx, cancel := context.WithTimeout(ctx, namingTime)
 	defer cancel()
-	later, err := links.Wait(ctx, func(s machine.LinkState) bool {
-		return !slices.ContainsFunc(s.Links, func(l machine.NetLink) bool { return !l.Settled })
-	})
+	later, err := links.Wait(ctx, areSettled)
 	if err != nil && later.Links == nil {
 		return state
 	}
 	return later
+}
+
+func areSettled(s machine.LinkState) bool {
+	return !slices.ContainsFunc(s.Links, func(l machine.NetLink) bool { return !l.Settled })
 }
 
 // candidates are the names of the interfaces to try, the likeliest first.

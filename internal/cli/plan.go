@@ -206,6 +206,8 @@ func planLine(c machine.Planned) string {
 		text = c.Kind + " " + strings.Join(c.Argv, " ")
 	case c.Kind == machine.KindHostname:
 		return "the kernel's host name becomes " + c.Detail
+	case c.Kind == machine.KindLink:
+		return "the network link " + c.Detail
 	case c.Kind != machine.KindRemove:
 		text += fmt.Sprintf(" %v %d:%d", c.Mode, c.UID, c.GID)
 	}

@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -16,14 +15,6 @@ import (
 	"openguest/internal/network"
 	"openguest/internal/source"
 )
-
-// A networkText is a description of the network, and where it comes from.
-type networkText struct {
-	from     string // in cloud-init's words: "cmdline", "initramfs", "system_cfg", "ds", "fallback"
-	kind     string // as network.Read knows it
-	document *conf.Value
-	why      string // of a fallback: which fact chose the interface
-}
 
 // networkRecord is the file that says what was written for the network.
 func networkRecord() string { return path.Join(OwnState, "network.json") }
@@ -124,113 +115,6 @@ func (e *Engine) refreshNetwork(ctx context.Context, isNew bool, text *networkTe
 	e.keep(e.now)
 }
 
-// networkText finds the description that counts. ok is false where somebody wants none, or there is none.
-func (e *Engine) networkText(ctx context.Context) (text networkText, ok bool) {
-	if by := e.paths.Data("upgraded-network"); machine.Exists(e.state.Files, by) {
-		return text, e.noNetwork(by)
-	}
-	for _, from := range e.networkSources() {
-		text := e.networkFrom(from)
-		if text.document.IsNull() {
-			continue
-		}
-		if text.document.Get("config").Str("") == "disabled" {
-			return text, e.noNetwork(from)
-		}
-		return text, true
-	}
-	hasOwn := e.distro.ID == "photon" || e.distro.ID == "raspberry-pi-os" // the images of these come with a network
-	if e.base.At("system_info", "disable_fallback_netcfg").Truth(e.base.Get("disable_fallback_netcfg").Truth(hasOwn)) {
-		return text, e.noNetwork("disable_fallback_netcfg")
-	}
-	e.awaitLinks(ctx, nil)
-	document, why := network.Fallback(e.machine.Facts.NICs())
-	if document == nil {
-		e.log.Log(module.Debug, "no network is assumed: %s", why)
-		return text, e.noNetwork("fallback")
-	}
-	return networkText{from: "fallback", kind: "v2", document: document, why: why}, true
-}
-
-func (e *Engine) noNetwork(by string) bool {
-	e.log.Log(module.Info, "network config is disabled by %s", by)
-	return false
-}
-
-// networkSources are where a description may be, the first that has one counts. Some clouds know better than the
-// initramfs, which had to guess.
-func (e *Engine) networkSources() []string {
-	if e.now != nil && (e.now.Source == "MAAS" || e.now.Source == "Oracle") {
-		return []string{"cmdline", "system_cfg", "ds", "initramfs"}
-	}
-	return []string{"cmdline", "initramfs", "system_cfg", "ds"}
-}
-
-func (e *Engine) networkFrom(from string) networkText {
-	switch {
-	case from == "cmdline":
-		if value, ok := e.machine.Facts.KernelArgument("network-config"); ok {
-			return e.parseNetwork(from, "", "kernel command line: network-config", unpacked(value))
-		}
-	case from == "system_cfg":
-		return networkOf(from, "", e.base.Get("network"))
-	case from == "ds" && e.now != nil && e.now.Network != nil:
-		return e.parseNetwork(from, e.now.Network.Kind, "network-config", e.now.Network.Document)
-	}
-	return networkText{from: from}
-}
-
-// unpacked is the text that the kernel's command line has as base64, perhaps packed by gzip.
-func unpacked(value string) []byte {
-	if value == "disabled" {
-		return []byte("config: disabled")
-	}
-	data, err := base64.StdEncoding.DecodeString(value)
-	if err != nil {
-		return []byte(value)
-	}
-	if conf.IsGzip(data) {
-		if text, err := conf.Gunzip(string(data), maxNetwork); err == nil {
-			return []byte(text)
-		}
-	}
-	return data
-}
-
-// maxNetwork is how long a description may be, in bytes.
-const maxNetwork = 1 << 20
-
-// parseNetwork reads a text. One of a kind that is no YAML is itself the document.
-func (e *Engine) parseNetwork(from, kind, part string, text []byte) networkText {
-	if kind == "eni" {
-		return networkText{from: from, kind: kind, document: conf.Of(string(text), conf.Origin{Part: part, Line: 1, Col: 1})}
-	}
-	v, problems, err := conf.Parse(part, text)
-	if err != nil {
-		e.problem(err)
-		return networkText{from: from}
-	}
-	e.problems(problems)
-	return networkOf(from, kind, v)
-}
-
-// networkOf takes the description out of the "network" around it. Where its kind is not known, its version says it.
-func networkOf(from, kind string, v *conf.Value) networkText {
-	if inner := v.Get("network"); inner != nil {
-		v = inner
-	}
-	if v != nil && (v.Kind != conf.Map || len(v.Pairs) == 0) {
-		v = nil
-	}
-	if kind == "" {
-		kind = "v1"
-		if version := v.Get("version"); !version.IsNull() {
-			kind = "v" + version.Text
-		}
-	}
-	return networkText{from: from, kind: kind, document: v}
-}
-
 // applyNetwork makes the files say what the description says. isSame says that those which are there are this instance's.
 func (e *Engine) applyNetwork(ctx context.Context, text networkText, record network.Record, isSame bool) error {
 	m, _, err := network.Read(text.kind, text.document, e.networkHost())
@@ -287,8 +171,7 @@ func (e *Engine) networkProblems(text networkText, problems []conf.Problem) {
 // renderNetwork has the renderer for this machine write its files, and runs what has to follow.
 func (e *Engine) renderNetwork(ctx context.Context, m *network.Model, text networkText, record network.Record, isSame bool) error {
 	target := e.networkTarget()
-	names := e.base.At("system_info", "network", "renderers").Strings()
-	renderer, why := network.Choose(target, names)
+	renderer, why := network.Choose(target, e.renderers())
 	if renderer == nil {
 		return fmt.Errorf("Unable to render networking. Network config is likely broken: No available network renderers found: %s", why)
 	}
@@ -365,7 +248,7 @@ func (e *Engine) followNetwork(ctx context.Context, renderer *network.Renderer, 
 		return err
 	}
 	e.log.Log(module.Debug, "Bringing up newly configured network interfaces")
-	activator, why := network.ChooseActivator(target, e.base.At("system_info", "network", "activators").Strings())
+	activator, why := network.ChooseActivator(target, e.activators())
 	if activator == nil {
 		e.log.Log(module.Warning, "No network activator found, not bringing up network interfaces: %s", why)
 		return err

@@ -271,6 +271,20 @@ func TestNetworkRenderersOfTheImage(t *testing.T) {
 	}
 }
 
+// What a machine knows of its network can be asked at any time.
+func TestNetworkOf(t *testing.T) {
+	m := machine.Fake(debian+ifupdown, noon)
+	stages(t, m, Options{Given: described("i", "v1", dhcpOn4)}, Local)
+	before := m.Ledger.Len()
+	n := NetworkOf(context.Background(), m)
+	if n.From != "ds" || n.Kind != "v1" || n.Record.Renderer != "eni" || n.Record.Source != "ds" || !slices.Equal(n.Renderers, []string{"netplan", "eni", "networkd"}) {
+		t.Errorf("it is %+v", n)
+	}
+	if m.Ledger.Len() != before {
+		t.Errorf("asking changed %v", m.Ledger.Entries()[before:])
+	}
+}
+
 // testLinks are links of a running machine; cards may come while somebody waits.
 type testLinks struct {
 	machine.Links

@@ -2,6 +2,8 @@ package network
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 
 	"openguest/internal/conf"
 	"openguest/internal/machine"
@@ -33,6 +35,9 @@ func readers() map[string]reader {
 		"v2": readV2,
 	}
 }
+
+// Kinds are the kinds of documents that can be read.
+func Kinds() []string { return slices.Sorted(maps.Keys(readers())) }
 
 // Read makes a model of a document. The problems are what was left out of it and why; the error says that nothing could
 // be made of it at all.

@@ -75,3 +75,31 @@ func ReadJSON(text string) (any, error) {
 	}
 	return numbered(data), nil
 }
+
+// numbered is data with each number as what it is.
+func numbered(data any) any {
+	switch data := data.(type) {
+	case json.Number:
+		return readNumber(data)
+	case map[string]any:
+		for key, value := range data {
+			data[key] = numbered(value)
+		}
+	case []any:
+		for i, value := range data {
+			data[i] = numbered(value)
+		}
+	}
+	return data
+}
+
+func readNumber(n json.Number) any {
+	if whole, err := n.Int64(); err == nil {
+		return whole
+	}
+	if whole, ok := new(big.Int).SetString(string(n), 10); ok {
+		return whole
+	}
+	f, _ := n.Float64()
+	return f
+}

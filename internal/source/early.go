@@ -75,15 +75,23 @@ func (e *Env) early(ctx context.Context, w want) (*Early, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", err, ErrNotYet)
 	}
-	if state.IsOnline() {
+	if w.isMet(state) {
 		return none, nil
 	}
 	names := w.candidates(named(ctx, links, state))
 	if len(names) == 0 {
 		return nil, errNoLink
 	}
-	r := &race{env: e, want: w, links: links, found: make(chan *Early, 2*len(names)), up: map[string]func() error{}}
+	r := &race{env: e, want: w, links: links, found: make(chan *Early, 3*len(names)), up: map[string]func() error{}}
 	return r.run(ctx, names)
+}
+
+// isMet says that the machine has the network already. One of IPv6 alone does not lead to a cloud that has none.
+func (w want) isMet(s machine.LinkState) bool {
+	if !w.IPv6 {
+		s.Routes = slices.DeleteFunc(slices.Clone(s.Routes), func(r machine.Route) bool { return r.To.Addr().Is6() })
+	}
+	return s.IsOnline()
 }
 
 // leaseTime is datasource.NAME.dhcp_timeout in seconds, and never more than max_wait of the same source.
@@ -250,7 +258,7 @@ func (r *race) try(ctx context.Context, link string, after time.Duration) {
 	r.mutex.Unlock()
 	var ways sync.WaitGroup
 	if r.want.IPv6 {
-		ways.Go(func() { r.offer(r.linkLocal(ctx, link)) })
+		ways.Go(func() { r.overIPv6(ctx, link) })
 	}
 	if r.want.Static.IsValid() {
 		ways.Go(func() { r.offer(r.static(ctx, link)) })
@@ -291,13 +299,24 @@ func (r *race) static(ctx context.Context, link string) (*Early, error) {
 	return &Early{Link: link, changes: []machine.LinkChange{add}, env: r.env}, nil
 }
 
-// linkLocal waits for the link's own address of IPv6. The kernel makes it, and asks its neighbours for a second or two
-// whether it is free.
-func (r *race) linkLocal(ctx context.Context, link string) (*Early, error) {
-	s, err := r.links.Wait(ctx, func(s machine.LinkState) bool {
+// overIPv6 offers the link twice: with its own address, and again when a router has told the way to others.
+func (r *race) overIPv6(ctx context.Context, link string) {
+	usable := func(s machine.LinkState) bool {
 		l, _ := s.Named(link)
 		return l.Carrier && l.LinkLocal().IsValid()
-	})
+	}
+	r.offer(r.linkLocal(ctx, link, usable))
+	isRouter := func(way machine.Route) bool { return way.Link == link && way.IsDefault() && way.To.Addr().Is6() }
+	n, err := r.linkLocal(ctx, link, func(s machine.LinkState) bool { return usable(s) && slices.ContainsFunc(s.Routes, isRouter) })
+	if err == nil { // most links have no router, and that is no fault
+		r.offer(n, nil)
+	}
+}
+
+// linkLocal waits until the link's own address of IPv6 is ready. The kernel makes it, and asks its neighbours for a second
+// or two whether it is free.
+func (r *race) linkLocal(ctx context.Context, link string, ready func(machine.LinkState) bool) (*Early, error) {
+	s, err := r.links.Wait(ctx, ready)
 	if err != nil {
 		return nil, fmt.Errorf("wait for an address of IPv6 on %s: %w", link, err)
 	}

@@ -127,7 +127,7 @@ func TestEarlyWithoutServer(t *testing.T) {
 	}
 }
 
-// Row D04, D11. Where only IPv6 leads to the cloud, its address is there long before DHCP is given up; it is used at once
+// Row D04. Where only IPv6 leads to the cloud, its address is there long before DHCP is given up; it is used at once
 // where the cloud can be asked, else when there is no lease.
 func TestEarlyOverIPv6(t *testing.T) {
 	answers := func(context.Context, *Early) error { return nil }
@@ -159,6 +159,46 @@ func TestEarlyOverIPv6(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Row D11. A cloud of IPv6 may be behind a router, which speaks some time after the link is up.
+func TestEarlyOverRouter(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		links := offNICs("eth0")
+		e := inLocal(t, links, "")
+		go func() {
+			waited(t.Context(), 3*time.Second)
+			links.Apply(machine.LinkChange{Do: machine.RouteAdd, Route: machine.Route{Link: "eth0", To: netip.MustParsePrefix("::/0"), Via: netip.MustParseAddr("fe80::2")}})
+		}()
+		n, err := e.early(t.Context(), want{IPv6: true, Works: func(context.Context, *Early) error {
+			if s, _ := links.State(); !s.IsOnline() {
+				return errors.New("no route to host")
+			}
+			return nil
+		}})
+		if err != nil || !n.LinkLocal.IsValid() {
+			t.Fatalf("the network is %+v, %v", n, err)
+		}
+		n.close()
+	})
+}
+
+// A router of IPv6 does not lead to a cloud that is asked over IPv4 alone.
+func TestEarlyBesideIPv6(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		links := offNICs("eth0")
+		if _, err := links.Apply(machine.LinkChange{Link: "eth0", Do: machine.LinkUp},
+			machine.LinkChange{Do: machine.RouteAdd, Route: machine.Route{Link: "eth0", To: netip.MustParsePrefix("::/0"), Via: netip.MustParseAddr("fe80::2")}}); err != nil {
+			t.Fatal(err)
+		}
+		e := inLocal(t, links, "")
+		if n, err := e.early(t.Context(), want{IPv6: true}); err != nil || n.Link != "" {
+			t.Errorf("with IPv6 it brought up %+v, %v", n, err)
+		}
+		if _, err := e.early(t.Context(), want{}); !errors.Is(err, ErrNotYet) {
+			t.Errorf("it took IPv6 for IPv4: %v", err)
+		}
+	})
 }
 
 // DigitalOcean has one address for all to ask from.

@@ -42,6 +42,9 @@ func (e *Engine) configureNetwork(ctx context.Context, isNew bool) (errs []strin
 	if err := e.applyNetwork(ctx, text, record, isSame); err != nil {
 		e.log.Log(module.Error, "%v", err)
 		e.log.Verdict(module.Verdict{Origin: text.from, Key: "network", Verdict: module.Failed, Reason: err.Error(), Module: "network"})
+		if errors.Is(err, errNoRenderer) { // perhaps the machine has a network all the same
+			return nil
+		}
 		return []string{err.Error()}
 	}
 	return nil
@@ -115,6 +118,9 @@ func (e *Engine) refreshNetwork(ctx context.Context, isNew bool, text *networkTe
 	e.keep(e.now)
 }
 
+// errNoRenderer says that the machine has no network manager that is known here.
+var errNoRenderer = errors.New("Unable to render networking. Network config is likely broken")
+
 // applyNetwork makes the files say what the description says. isSame says that those which are there are this instance's.
 func (e *Engine) applyNetwork(ctx context.Context, text networkText, record network.Record, isSame bool) error {
 	m, _, err := network.Read(text.kind, text.document, e.networkHost())
@@ -173,7 +179,7 @@ func (e *Engine) renderNetwork(ctx context.Context, m *network.Model, text netwo
 	target := e.networkTarget()
 	renderer, why := network.Choose(target, e.renderers())
 	if renderer == nil {
-		return fmt.Errorf("Unable to render networking. Network config is likely broken: No available network renderers found: %s", why)
+		return fmt.Errorf("%w: No available network renderers found: %s", errNoRenderer, why)
 	}
 	e.log.Log(module.Debug, "Selected renderer '%s' from priority list: %s", renderer.Name, why)
 	files, problems := renderer.Render(m, target)

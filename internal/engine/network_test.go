@@ -243,9 +243,10 @@ func TestNetworkWithMistakes(t *testing.T) {
 // Row N12.
 func TestNetworkWithoutManager(t *testing.T) {
 	m := machine.Fake(debian+"-- sys/class/net/ens3/address --\n52:54:00:00:00:01\n-- sys/class/net/ens3/carrier --\n1\n", noon)
-	e := boot(t, m, Options{Given: given("i", "")})
+	e := New(m, Options{Version: "test", Given: given("i", "")})
+	failed, err := e.Boot(context.Background())
 	got := networkVerdicts(e)
-	if len(got) != 1 || !strings.Contains(got[0], "No available network renderers found") || !strings.Contains(got[0], "eni: there is no ifquery") {
+	if failed > 0 || err != nil || len(got) != 1 || !strings.Contains(got[0], "No available network renderers found") || !strings.Contains(got[0], "eni: there is no ifquery") {
 		t.Errorf("verdicts are %q", got)
 	}
 }

@@ -56,7 +56,7 @@ func (c *Config) InCloud(name string, s Seed) error {
 	switch name {
 	case "none":
 	case "nocloud":
-		c.Media = append(c.Media, s.noCloud())
+		c.Media = append(c.Media, s.NoCloud())
 	case "configdrive":
 		medium, err := s.configDrive()
 		if err != nil {
@@ -72,8 +72,8 @@ func (c *Config) InCloud(name string, s Seed) error {
 	return nil
 }
 
-// noCloud is the seed as a medium. Other user-data is another instance where no meta-data says which it is.
-func (s Seed) noCloud() Medium {
+// NoCloud is the seed as a medium labelled cidata. Other user-data is another instance where no meta-data says which it is.
+func (s Seed) NoCloud() Medium {
 	meta := s.MetaData
 	if meta == nil {
 		meta = fmt.Appendf(nil, "instance-id: vm-%.4x\n", sha256.Sum256(s.UserData))

@@ -7,7 +7,7 @@ import (
 
 // The same user-data twice is the same instance; other user-data is another one, or nobody could try a change.
 func TestSeedsNameTheInstance(t *testing.T) {
-	id := func(user string) string { return string(Seed{UserData: []byte(user)}.noCloud().Files[0].Data) }
+	id := func(user string) string { return string(Seed{UserData: []byte(user)}.NoCloud().Files[0].Data) }
 	first, again, other := id("a"), id("a"), id("b")
 	if first != again || first == other || !strings.HasPrefix(first, "instance-id: vm-") {
 		t.Errorf("%q, %q, %q", first, again, other)

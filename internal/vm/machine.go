@@ -251,6 +251,14 @@ func (m *Machine) PowerOff(ctx context.Context) error {
 	return m.Wait(ctx)
 }
 
+// Insert puts another medium in the place of the first one of a machine that is off.
+func (m *Machine) Insert(d Medium) error {
+	if !m.isOff() || len(m.media) == 0 {
+		return errors.New("a medium is changed in a machine that is off and has one")
+	}
+	return d.write(m.ctx, m.media[0])
+}
+
 // Snapshot keeps the whole state of the machine, memory and disks, under a name. The machine runs on.
 func (m *Machine) Snapshot(ctx context.Context, name string) error {
 	return m.monitor(ctx, "savevm "+name)

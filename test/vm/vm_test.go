@@ -1,5 +1,5 @@
-// Package vm boots the guest in virtual machines, as its package installs it. Each test needs minutes, so they run where
-// OPENGUEST_VM is 1, one machine at a time.
+// Package vm boots the guest in virtual machines, as its package installs it. Each test needs minutes, so they run where OPENGUEST_VM
+// is 1, or all of them where it is all; one machine at a time. What needs no kernel of its own is tested in a container, in test/pack.
 package vm
 
 import (
@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -36,13 +37,32 @@ var guestBuild = sync.OnceValues(func() (string, error) {
 
 func TestMain(m *testing.M) {
 	status := m.Run()
-	if os.Getenv("OPENGUEST_VM") == "1" {
+	if level() != "" {
 		if dir, _ := guestBuild(); dir != "" {
 			os.RemoveAll(dir)
 		}
 	}
 	os.Exit(status)
 }
+
+// level is how much is tested: "" for nothing, 1, or all.
+func level() string { return os.Getenv("OPENGUEST_VM") }
+
+// thorough is for what takes longer than continuous integration has.
+func thorough(t *testing.T) {
+	t.Helper()
+	if level() != "all" {
+		t.Skip("OPENGUEST_VM is not all: this takes longer than continuous integration has")
+	}
+}
+
+// oneAtATime waits until no other process runs these tests: two machines on two processors are slower than one after the other.
+var oneAtATime = sync.OnceValues(func() (lock *os.File, err error) {
+	if lock, err = os.OpenFile(filepath.Join(os.TempDir(), "openguest-vm-tests.lock"), os.O_CREATE|os.O_RDWR, 0o600); err != nil {
+		return nil, err
+	}
+	return lock, syscall.Flock(int(lock.Fd()), syscall.LOCK_EX) // until the process ends
+})
 
 // within ends with the test and with our patience.
 func within(t *testing.T) context.Context {
@@ -54,13 +74,16 @@ func within(t *testing.T) context.Context {
 // image is that of a release. Without one there is nothing to test on.
 func image(t *testing.T, release string) *vm.Image {
 	t.Helper()
-	if os.Getenv("OPENGUEST_VM") != "1" {
-		t.Skip("OPENGUEST_VM is not 1: virtual machines take minutes")
+	if level() == "" {
+		t.Skip("OPENGUEST_VM is neither 1 nor all: virtual machines take minutes")
 	}
 	if err := vm.Need("qemu-system-x86_64", "qemu-img", "genisoimage"); err != nil {
 		t.Skip(err)
 	}
-	i, err := vm.Builder{Release: release, Progress: func(text string) { t.Log(text) }}.Build(t.Context())
+	if _, err := oneAtATime(); err != nil {
+		t.Fatal(err)
+	}
+	i, err := vm.Builder{Cache: os.Getenv("OPENGUEST_IMAGES"), Release: release, Progress: func(text string) { t.Log(text) }}.Build(t.Context())
 	if err != nil {
 		t.Skipf("there is no image to boot: %v", err)
 	}
@@ -70,6 +93,7 @@ func image(t *testing.T, release string) *vm.Image {
 // machine is a configuration with the guest in it.
 func machine(t *testing.T, release, cloud, userData string) vm.Config {
 	t.Helper()
+	t.Logf("a machine of %s in the cloud %s", release, cloud)
 	c := vm.Config{Image: image(t, release)}
 	if err := c.InCloud(cloud, vm.Seed{UserData: []byte(userData)}); err != nil {
 		t.Fatal(err)

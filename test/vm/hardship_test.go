@@ -1,0 +1,132 @@
+package vm
+
+import (
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"openguest/internal/vm"
+)
+
+// A machine in trouble that nobody can log in to has to be thrown away.
+func TestHardships(t *testing.T) {
+	for name, change := range map[string]func(*vm.Config){
+		"clock in 1970": func(c *vm.Config) { c.QEMU = []string{"-rtc", "base=1970-01-01T00:00:10"} },
+		"256 MiB":       func(c *vm.Config) { c.Memory = 256 },
+	} {
+		t.Run(name, func(t *testing.T) {
+			key := newKey(t)
+			c := machine(t, "bookworm", "nocloud", userData(key))
+			change(&c)
+			m := start(t, c)
+			booted(t, m)
+			loggedIn(t, m, key)
+		})
+	}
+}
+
+// The firmware names a seed that nobody serves.
+func TestNoMetadata(t *testing.T) {
+	c := machine(t, "bookworm", "nocloud-http", userData(newKey(t)))
+	c.Instance = nil
+	m := start(t, c)
+	if err := m.WaitSSH(within(t)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A metadata server that is not ready yet is no reason to go without a seed.
+func TestMetadataComesLate(t *testing.T) {
+	key := newKey(t)
+	m := start(t, machine(t, "bookworm", "nocloud-http", userData(key)))
+	faults(t, m, http.MethodPost, `{"path": "*", "status": 503}`)
+	time.AfterFunc(30*time.Second, func() { faults(t, m, http.MethodDelete, "") })
+	booted(t, m)
+	loggedIn(t, m, key)
+}
+
+// faults tells the machine's metadata server what to do wrong.
+func faults(t *testing.T, m *vm.Machine, method, body string) {
+	w := httptest.NewRecorder()
+	m.Metadata().Admin().ServeHTTP(w, httptest.NewRequest(method, "/v1/faults", strings.NewReader(body)))
+	if w.Code >= http.StatusBadRequest {
+		t.Errorf("%s a fault: %d %s", method, w.Code, w.Body)
+	}
+}
+
+// Without a network card there is still the console, and everything that needs no network.
+func TestNoNetworkCard(t *testing.T) {
+	c := machine(t, "bookworm", "nocloud", userData(newKey(t)))
+	keys, typed := io.Pipe()
+	defer typed.Close()
+	c.NICs, c.Keyboard = -1, keys
+	m := start(t, c)
+	answered := make(chan error, 1)
+	go func() { answered <- m.WaitConsole(within(t), "state 42 ") }()
+	again := time.NewTicker(2 * time.Second) // the terminal may not listen yet
+	defer again.Stop()
+	for {
+		select {
+		case err := <-answered:
+			if text := m.Console(50); err != nil || !strings.Contains(text, "state 42 active maria harbour") {
+				t.Errorf("%v; the console says:\n%s", err, text)
+			}
+			return
+		case <-again.C:
+			_, _ = io.WriteString(typed, "systemctl is-active -q ssh && echo state $((40 + 2)) active $(id -un maria) $(hostname)\n")
+		}
+	}
+}
+
+// A machine whose power fails during its first boot could not be reached any more.
+func TestPowerCutDuringFirstBoot(t *testing.T) {
+	key := newKey(t)
+	m := start(t, machine(t, "bookworm", "nocloud", userData(key)))
+	cuts := cutAt(t, m, "running 'init-local' at", "running 'init' at", "AT BOOTCMD", "running 'modules:config' at", "AT RUNCMD")
+	if err := m.PowerCut(within(t)); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range cuts {
+		t.Run(c.point, func(t *testing.T) {
+			watch(t, c.twin)
+			again(t, c.twin)
+			loggedIn(t, c.twin, key)
+			if err := c.twin.PowerCut(within(t)); err != nil { // one machine at a time
+				t.Fatal(err)
+			}
+		})
+	}
+}
+
+// A cut is a machine as the power left it.
+type cut struct {
+	point string
+	twin  *vm.Machine
+}
+
+// cutAt copies the machine when it prints each of the texts. Where there is time for it, it also does so in between.
+func cutAt(t *testing.T, m *vm.Machine, points ...string) (cuts []cut) {
+	t.Helper()
+	take := func(point string) {
+		twin, err := m.Twin(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { twin.Close() })
+		cuts = append(cuts, cut{point, twin})
+	}
+	for _, point := range points {
+		if err := m.WaitConsole(within(t), point); err != nil {
+			t.Fatal(err)
+		}
+		take(point)
+		for n := 0; n < 3 && level() == "all"; n++ {
+			<-time.After(200 * time.Millisecond) // as far as it comes
+			take(point + " and a little later")
+		}
+	}
+	return cuts
+}

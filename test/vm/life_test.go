@@ -1,0 +1,203 @@
+package vm
+
+import (
+	"strconv"
+	"strings"
+	"testing"
+
+	"openguest/internal/vm"
+)
+
+// A life is that of one machine, from its first boot to an image that is made of it.
+type life struct {
+	m      *vm.Machine
+	key    *vm.Key
+	before string // its state at the end of the first boot
+}
+
+// What happens to a machine in its life must not lock its people out, nor run their scripts again.
+func TestLife(t *testing.T) {
+	key := newKey(t)
+	l := &life{m: start(t, machine(t, "bookworm", "nocloud", userData(key))), key: key}
+	booted(t, l.m)
+	for _, chapter := range []struct {
+		name string
+		of   func(*testing.T, *life)
+	}{
+		{"first boot", firstBoot}, {"console", console}, {"keys before the server", keysFirst}, {"one maker of keys", oneMaker},
+		{"clone", clone}, {"second boot", secondBoot}, {"new instance", newInstance}, {"baked", baked},
+	} {
+		if !t.Run(chapter.name, func(t *testing.T) { chapter.of(t, l) }) {
+			t.Fatalf("the life ends with %q", chapter.name)
+		}
+	}
+}
+
+func firstBoot(t *testing.T, l *life) {
+	loggedIn(t, l.m, l.key)
+	keptOut(t, l.m)
+	if out := ask(t, l.m, "openguest status; hostname; cat /etc/app.conf /var/tmp/runcmd"); out != "status: done\nharbour\nlisten: 8080\nonce\n" {
+		t.Errorf("after the first boot:\n%s", out)
+	}
+}
+
+// Row L04. Who has nothing but the serial console could not see how far the boot came, nor check the host's keys.
+func console(t *testing.T, l *life) {
+	text := l.m.Console(2000)
+	for _, want := range []string{"running 'init-local' at", "running 'init' at", "running 'modules:config' at", "running 'modules:final' at", "ci-info: ",
+		"-----BEGIN SSH HOST KEY KEYS-----", "-----BEGIN SSH HOST KEY FINGERPRINTS-----", "finished at"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the console does not show %q:\n%s", want, text)
+		}
+	}
+}
+
+// at gives properties of units that are moments.
+func at(t *testing.T, m *vm.Machine, property, unit string) int {
+	t.Helper()
+	n, err := strconv.Atoi(strings.TrimSpace(ask(t, m, "systemctl show -P "+property+" "+unit)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// Row X08. A server that starts before its keys are there does not start, or makes its own.
+func keysFirst(t *testing.T, l *life) {
+	keys, server := at(t, l.m, "ExecMainExitTimestampMonotonic", "cloud-init-network"), at(t, l.m, "ExecMainStartTimestampMonotonic", "ssh")
+	if keys == 0 || keys > server {
+		t.Errorf("the stage with the keys ended at %d µs, the server began at %d µs", keys, server)
+	}
+	if out := ask(t, l.m, "ls /etc/ssh/ssh_host_*_key | wc -l; journalctl -b -u ssh --no-pager | grep -c 'no hostkeys' || true"); out != "3\n0\n" {
+		t.Errorf("keys, and complaints of the server about them: %q", out)
+	}
+}
+
+// Row B22. On Fedora another unit would make keys while ours are being made.
+func oneMaker(t *testing.T, l *life) {
+	out := ask(t, l.m, `printf '[Service]\nType=oneshot\nExecStart=/usr/bin/touch /run/second-maker\n' >/etc/systemd/system/sshd-keygen@.service
+systemctl daemon-reload
+systemctl start sshd-keygen@rsa
+systemctl show -P ConditionResult sshd-keygen@rsa
+ls /run/second-maker 2>/dev/null || echo none
+rm /etc/systemd/system/sshd-keygen@.service
+systemctl daemon-reload`)
+	if out != "no\nnone\n" {
+		t.Errorf("condition, and what it made: %q", out)
+	}
+}
+
+// clone goes on in another machine from a snapshot of this one, which is switched off.
+func clone(t *testing.T, l *life) {
+	if err := l.m.Snapshot(within(t), "booted"); err != nil {
+		t.Fatal(err)
+	}
+	ask(t, l.m, "touch /run/after-the-snapshot")
+	if err := l.m.PowerOff(within(t)); err != nil {
+		t.Fatal(err)
+	}
+	c, err := l.m.Clone(t.Context(), "booted")
+	if err != nil {
+		t.Fatal(err)
+	}
+	watch(t, c)
+	if err := c.WaitSSH(within(t)); err != nil {
+		t.Fatal(err)
+	}
+	loggedIn(t, c, l.key)
+	if out := ask(t, c, "ls /run/after-the-snapshot 2>&1 || true"); !strings.Contains(out, "No such file") {
+		t.Errorf("the clone knows what came after its snapshot: %s", out)
+	}
+	l.before = ask(t, c, state)
+}
+
+// state is what a second boot must not change: who may log in, the machine's own keys, its name and what ran once.
+const state = `cat /etc/passwd /etc/shadow /etc/group /etc/hostname /etc/hosts /etc/machine-id /var/tmp/runcmd /var/lib/cloud/data/instance-id
+sha256sum /etc/ssh/ssh_host_* /home/*/.ssh/authorized_keys /root/.ssh/authorized_keys /etc/app.conf /etc/sudoers.d/*
+ls -1 /var/lib/cloud/instances /var/lib/cloud/instance/sem`
+
+// again boots a machine that is off, and waits for the end of the boot.
+func again(t *testing.T, m *vm.Machine) {
+	t.Helper()
+	if err := m.Boot(); err != nil {
+		t.Fatal(err)
+	}
+	booted(t, m)
+}
+
+// A restart would make a machine another one: new host keys, scripts that run again.
+func secondBoot(t *testing.T, l *life) {
+	again(t, l.m)
+	if after := ask(t, l.m, state); after != l.before {
+		t.Errorf("the second boot changed something. Before:\n%s\nafter:\n%s", l.before, after)
+	}
+	loggedIn(t, l.m, l.key)
+	if out := ask(t, l.m, "openguest status"); strings.TrimSpace(out) != "status: done" {
+		t.Errorf("after the second boot: %s", out)
+	}
+}
+
+// who is what two machines must not share, one in each line.
+const who = `cat /etc/machine-id /var/lib/cloud/data/instance-id
+for kind in rsa ecdsa ed25519; do ssh-keygen -l -f /etc/ssh/ssh_host_${kind}_key.pub | cut -d ' ' -f 2; done
+sha256sum </var/lib/systemd/random-seed`
+
+// seed gives a machine that is off the same user-data as before, as another instance.
+func seed(t *testing.T, m *vm.Machine, key *vm.Key, id string) {
+	t.Helper()
+	s := vm.Seed{UserData: []byte(userData(key)), MetaData: []byte("instance-id: " + id + "\n")}
+	if err := m.Insert(s.NoCloud()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A disk that is given to another instance would keep the first one's host keys, and never run its own script.
+func newInstance(t *testing.T, l *life) {
+	before := strings.Fields(ask(t, l.m, who))
+	if err := l.m.PowerOff(within(t)); err != nil {
+		t.Fatal(err)
+	}
+	seed(t, l.m, l.key, "i-other")
+	again(t, l.m)
+	loggedIn(t, l.m, l.key)
+	after := strings.Fields(ask(t, l.m, who))
+	if after[1] != "i-other" || sharedKeys(before, after) {
+		t.Errorf("instance and host keys before: %v, and after: %v", before, after)
+	}
+	if out := ask(t, l.m, "cat /var/tmp/runcmd; openguest status"); out != "once\nonce\nstatus: done\n" {
+		t.Errorf("the script, and the status: %q", out)
+	}
+}
+
+// sharedKeys says whether two machines have a host key in common.
+func sharedKeys(a, b []string) bool { return a[2] == b[2] || a[3] == b[3] || a[4] == b[4] }
+
+// Row S25. Two machines from one image would have each other's host keys, machine-id and seed of randomness.
+func baked(t *testing.T, l *life) {
+	ask(t, l.m, "openguest clean --logs --machine-id && rm /var/tmp/runcmd && sync")
+	if err := l.m.PowerOff(within(t)); err != nil {
+		t.Fatal(err)
+	}
+	twin, err := l.m.Twin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	watch(t, twin)
+	var all [][]string
+	for i, m := range []*vm.Machine{l.m, twin} {
+		seed(t, m, l.key, "i-baked"+strconv.Itoa(i))
+		again(t, m)
+		loggedIn(t, m, l.key)
+		if out := ask(t, m, "cat /var/tmp/runcmd; openguest status"); out != "once\nstatus: done\n" {
+			t.Errorf("the script, and the status: %q", out)
+		}
+		all = append(all, strings.Fields(ask(t, m, who)))
+		if err := m.PowerOff(within(t)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	a, b := all[0], all[1]
+	if a[0] == b[0] || a[0] == "uninitialized" || sharedKeys(a, b) || a[5] == b[5] {
+		t.Errorf("two machines of one image: %v and %v", a, b)
+	}
+}

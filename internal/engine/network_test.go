@@ -130,7 +130,7 @@ func TestNetworkSources(t *testing.T) {
 		want  string
 	}{
 		{cmdline + image, cloud, "from-cmdline"}, {image, cloud, "from-image"}, {"", cloud, "from-cloud"},
-		{"", described("i", "v2", "{}"), "ens3"}, {"", described("i", "v2", "a: [\n"), "ens3"},
+		{"", described("i", "v2", "{}"), "ens3"}, {"", described("i", "v2", "a: [\n"), "ens3"}, {"", described("i", "v9", "a: 1\n"), "ens3"},
 	} {
 		m := machine.Fake(debian+ifupdown+c.files, noon)
 		stages(t, m, Options{Given: c.in}, Local)

@@ -61,11 +61,14 @@ func (e *Engine) networkText(ctx context.Context) (text networkText, ok bool) {
 	}
 	for _, from := range e.networkSources() {
 		text := e.networkFrom(from)
-		if text.document.IsNull() {
+		switch {
+		case text.document.IsNull():
 			continue
-		}
-		if text.document.Get("config").Str("") == "disabled" {
+		case text.document.Get("config").Str("") == "disabled":
 			return text, e.noNetwork(from)
+		case !slices.Contains(network.Kinds(), text.kind):
+			e.log.Log(module.Warning, "the network's description from %s is left out: descriptions of kind %s are not known here", from, text.kind)
+			continue
 		}
 		return text, true
 	}

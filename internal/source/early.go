@@ -197,18 +197,41 @@ func (r *race) judge(ctx context.Context) *Early {
 
 // works sets a network up, and asks whether the cloud answers through it. One that does not is taken back.
 func (r *race) works(ctx context.Context, n *Early) bool {
-	undo, err := r.links.Apply(n.changes...)
+	undo, err := r.set(n.changes)
 	if err == nil && r.want.Works != nil {
 		if err = r.want.Works(ctx, n); err != nil {
-			err = errors.Join(fmt.Errorf("ask the cloud through %s: %w", n.Link, err), undo())
+			err = fmt.Errorf("ask the cloud through %s: %w", n.Link, err)
 		}
 	}
 	if err != nil {
-		r.failed(err)
+		r.failed(errors.Join(err, undo()))
 		return false
 	}
 	n.undo = undo
 	return true
+}
+
+// set makes changes. Only an address must be: a server may name an MTU that this card cannot have, or a route to nowhere.
+func (r *race) set(changes []machine.LinkChange) (undo func() error, err error) {
+	var steps []func() error
+	undo = func() error {
+		var all error
+		for _, step := range slices.Backward(steps) {
+			all = errors.Join(all, step())
+		}
+		return all
+	}
+	for _, c := range changes {
+		step, err := r.links.Apply(c)
+		if err != nil && c.Do == machine.AddressAdd {
+			return undo, err
+		}
+		if err != nil {
+			r.env.debug("%v; the cloud is asked without it", err)
+		}
+		steps = append(steps, step)
+	}
+	return undo, nil
 }
 
 func (r *race) failed(err error) {

@@ -57,6 +57,26 @@ func TestEarlyNetwork(t *testing.T) {
 	}
 }
 
+// A server that asks for too much gets what this machine can do: a card's MTU ends somewhere.
+func TestEarlyNetworkOfMistakes(t *testing.T) {
+	if !netns.Enter(t, "dnsmasq") {
+		return
+	}
+	netns.Link(t, "eth0", "10.0.0.1/24")
+	netns.DHCP(t, "eth0", "--dhcp-range=10.0.0.50,10.0.0.50,255.255.255.0,1h", "--dhcp-option=option:mtu,65535",
+		"--dhcp-option=option:classless-static-route,10.5.0.0/16,127.0.0.1,0.0.0.0/0,10.0.0.1")
+	before, e := netns.Look(t), liveLocal(t)
+	n, err := e.early(t.Context(), want{Source: "OpenStack"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s, err := e.Machine.Links.State(); err != nil || !s.IsOnline() {
+		t.Errorf("the machine is not online with %+v, %v", s, err)
+	}
+	n.close()
+	before.Compare(t)
+}
+
 // Both interfaces have a server, and only one leads to the cloud; both are asked at the same time.
 func TestEarlyNetworkOfTwo(t *testing.T) {
 	if !netns.Enter(t, "dnsmasq") {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -17,8 +16,8 @@ import (
 const inside = "OPENGUEST_TEST_NETNS"
 
 // Enter runs the test again in new namespaces for the network and for mounts, with a /sys that shows the first and an empty
-// /run. It is true there; where it is false, the test has run and should return. Both namespaces, and all that runs in
-// them, end with the test.
+// /run. It is true there; where it is false, the test has run and should return. The namespaces, and all processes that were
+// started in them, end with the test.
 func Enter(t *testing.T, tools ...string) bool {
 	t.Helper()
 	if os.Getenv(inside) == t.Name() {
@@ -98,16 +97,11 @@ func Link(t *testing.T, name string, addresses ...string) {
 	Serve(t, "ip", "link", "set", "to-"+name, "up")
 }
 
-// DHCP serves leases on the other end of a link, with dnsmasq and what is added to its arguments. It ends with the test.
+// DHCP serves leases on the other end of a link, with dnsmasq and what is added to its arguments.
 func DHCP(t *testing.T, name string, arguments ...string) {
 	t.Helper()
-	dir := t.TempDir()
 	Serve(t, append([]string{"dnsmasq", "--port=0", "--no-ping", "--dhcp-authoritative", "--conf-file=/dev/null", "--user=root", "--leasefile-ro",
-		"--interface=to-" + name, "--bind-interfaces", "--pid-file=" + filepath.Join(dir, "pid")}, arguments...)...)
-	t.Cleanup(func() {
-		text, _ := os.ReadFile(filepath.Join(dir, "pid"))
-		Serve(t, "kill", strings.TrimSpace(string(text)))
-	})
+		"--interface=to-" + name, "--bind-interfaces", "--pid-file=/run/dnsmasq-" + name}, arguments...)...)
 }
 
 // queues are what the kernel gives a link when it is first switched on, and leaves there.

@@ -117,10 +117,13 @@ func (l *Lease) route(m message) {
 var everywhere = netip.PrefixFrom(netip.IPv4Unspecified(), 0)
 
 // add adds routes through the link. A gateway that no address speaks of is on the link all the same: some clouds give
-// addresses with a network of their own.
+// addresses with a network of their own. A gateway that is this machine means that the network is on the link.
 func (l *Lease) add(routes ...machine.Route) {
 	for _, r := range routes {
 		r.Link = l.Link
+		if r.Via == l.Address.Addr() {
+			r.Via = netip.Addr{}
+		}
 		r.OnLink = r.Via.IsValid() && !l.Address.Contains(r.Via)
 		if !slices.Contains(l.Routes, r) {
 			l.Routes = append(l.Routes, r)

@@ -1,6 +1,7 @@
 package dhcp
 
 import (
+	"encoding/binary"
 	"encoding/hex"
 	"fmt"
 	"net/netip"
@@ -72,6 +73,7 @@ func TestRoutes(t *testing.T) {
 		"a mask too long":    {"10.0.0.5", mask24, []option{opt(optRoutes, "21 a9fea9fe00 0a000001"), router}, "[0.0.0.0/0 via 10.0.0.1]"},
 		"on the link (GCE)":  {"10.128.0.2", opt(optMask, "ffffffff"), []option{opt(optRoutes, "20 0a800001 00000000 00 0a800001")}, "[10.128.0.1/32 0.0.0.0/0 via 10.128.0.1 on link]"},
 		"a router elsewhere": {"10.128.0.2", opt(optMask, "ffffffff"), []option{opt(optRouter, "0a800001")}, "[0.0.0.0/0 via 10.128.0.1 on link]"},
+		"through ourselves":  {"10.0.0.5", mask24, []option{opt(optRoutes, "10 c0a8 0a000005")}, "[192.168.0.0/16]"},
 		"bits of the host":   {"10.0.0.5", mask24, []option{opt(optRoutes, "10 c0a8 0a000001 10 c0a8 0a000001")}, "[192.168.0.0/16 via 10.0.0.1]"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -184,6 +186,16 @@ func FuzzPacket(f *testing.F) {
 			}
 		}
 	})
+}
+
+// A checksum that comes out as nothing is written in its other form: a server takes nothing for a packet without one, and
+// some throw it away.
+func TestChecksumOfNothing(t *testing.T) {
+	rest := binary.BigEndian.Uint16(pack([]byte{0, 0})[26:])
+	p := pack(binary.BigEndian.AppendUint16(nil, rest))
+	if sum := binary.BigEndian.Uint16(p[26:]); sum != 0xffff || udpSum(p[:ipHeader], p[ipHeader:]) != 0 {
+		t.Errorf("the checksum is %#x", sum)
+	}
 }
 
 // What is packed is what is unpacked, whatever its length: an odd byte counts in the checksum.

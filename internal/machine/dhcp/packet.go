@@ -27,7 +27,11 @@ func pack(message []byte) []byte {
 	p[0], p[1], p[8], p[9] = 4<<4|ipHeader/4, lowDelay, hops, protocolUD
 	binary.BigEndian.PutUint16(p[2:], uint16(len(p)))
 	copy(p[16:20], "\xff\xff\xff\xff")
-	binary.BigEndian.PutUint16(udp[6:], max(udpSum(p[:ipHeader], udp), 1)) // 0 would mean that there is none
+	sum := udpSum(p[:ipHeader], udp)
+	if sum == 0 { // 0 would say that there is none; both are the same number to it
+		sum = 0xffff
+	}
+	binary.BigEndian.PutUint16(udp[6:], sum)
 	binary.BigEndian.PutUint16(p[10:], checksum(0, p[:ipHeader]))
 	return p
 }

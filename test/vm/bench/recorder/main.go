@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -33,18 +34,30 @@ func main() {
 	}
 }
 
-// memory is the sum of what a unit's processes have had at most.
+// memory is the sum of what a unit's processes have had at most. A process that has only just begun has its parent's program and
+// shares the parent's memory, which counts once.
 func memory(group string) (sum int) {
 	pids, _ := os.ReadFile(group + "/cgroup.procs")
-	for _, pid := range bytes.Fields(pids) {
-		status, _ := os.ReadFile("/proc/" + string(pid) + "/status")
-		_, after, found := bytes.Cut(status, []byte("VmHWM:"))
-		if fields := bytes.Fields(after); found && len(fields) > 0 {
-			n, _ := strconv.Atoi(string(fields[0]))
+	for _, pid := range strings.Fields(string(pids)) {
+		status, _ := os.ReadFile("/proc/" + pid + "/status")
+		program, _ := os.Readlink("/proc/" + pid + "/exe")
+		parent, _ := os.Readlink("/proc/" + field(status, "PPid:") + "/exe")
+		if program != parent {
+			n, _ := strconv.Atoi(field(status, "VmHWM:"))
 			sum += n
 		}
 	}
 	return sum
+}
+
+// field is the first word behind a name in the status of a process.
+func field(status []byte, name string) string {
+	_, after, _ := bytes.Cut(status, []byte(name))
+	words := bytes.Fields(after[:min(len(after), 64)])
+	if len(words) == 0 {
+		return "none"
+	}
+	return string(words[0])
 }
 
 func write(peaks map[string]int) {

@@ -133,6 +133,18 @@ func SSHDFile(f machine.Files) (string, error) {
 // SetSSHD sets a keyword of the ssh server's configuration in SSHDFile, and says whether that changed anything. Each line
 // that sets it is changed, also below a Match; where only such do, a new one comes before the first Match.
 func SetSSHD(f machine.Files, keyword, value string) (changed bool, err error) {
+	return editSSHD(f, func(text string) string { return setKeyword(text, keyword, value) })
+}
+
+// AddSSHD adds a line to the ssh server's configuration in SSHDFile, for keywords that may stand there more than once, and
+// says whether that changed anything. Where the line is there already, nothing is done. A new one comes before the first
+// Match: behind it the server would refuse to start.
+func AddSSHD(f machine.Files, keyword, value string) (changed bool, err error) {
+	return editSSHD(f, func(text string) string { return addKeyword(text, keyword, value) })
+}
+
+// editSSHD edits the text of SSHDFile, which is made where it is not there.
+func editSSHD(f machine.Files, edit func(text string) string) (changed bool, err error) {
 	name, err := SSHDFile(f)
 	if err != nil {
 		return false, err
@@ -144,7 +156,7 @@ func SetSSHD(f machine.Files, keyword, value string) (changed bool, err error) {
 	if err != nil {
 		return false, needsRoot(name, err)
 	}
-	n.Data = setKeyword(n.Data, keyword, value)
+	n.Data = edit(n.Data)
 	return f.Put(name, n)
 }
 
@@ -156,29 +168,50 @@ func newSSHDFile(name string) machine.Node {
 	return machine.File(0o644, "")
 }
 
-// setKeyword edits the text of a configuration.
+// setKeyword changes each line that sets a keyword; where none does that counts for every connection, one is added.
 func setKeyword(text, keyword, value string) string {
-	if text != "" && !strings.HasSuffix(text, "\n") {
-		text += "\n"
-	}
-	found, match := false, -1
-	lines := slices.Collect(strings.Lines(text))
+	lines := wholeLines(text)
+	match, found := firstMatch(lines), false
 	for i, line := range lines {
-		switch key, now := sshdSetting(line); {
-		case key == "match" && match < 0:
-			match = i
-		case key == strings.ToLower(keyword):
-			found = found || match < 0
+		if key, now := sshdSetting(line); key == strings.ToLower(keyword) {
+			found = found || i < match
 			if now != value {
 				lines[i] = keyword + " " + value + "\n"
 			}
 		}
 	}
-	if found {
-		return strings.Join(lines, "")
+	if !found {
+		lines = slices.Insert(lines, match, keyword+" "+value+"\n")
 	}
-	if match < 0 {
-		match = len(lines)
+	return strings.Join(lines, "")
+}
+
+// addKeyword adds a line, where it is not there yet.
+func addKeyword(text, keyword, value string) string {
+	lines := wholeLines(text)
+	match := firstMatch(lines)
+	for _, line := range lines[:match] {
+		if key, now := sshdSetting(line); key == strings.ToLower(keyword) && now == value {
+			return text
+		}
 	}
 	return strings.Join(slices.Insert(lines, match, keyword+" "+value+"\n"), "")
+}
+
+// wholeLines are the lines of a text, each with its end.
+func wholeLines(text string) []string {
+	if text != "" && !strings.HasSuffix(text, "\n") {
+		text += "\n"
+	}
+	return slices.Collect(strings.Lines(text))
+}
+
+// firstMatch is the line of the first Match, or the end: what stands before it counts for every connection.
+func firstMatch(lines []string) int {
+	for i, line := range lines {
+		if key, _ := sshdSetting(line); key == "match" {
+			return i
+		}
+	}
+	return len(lines)
 }

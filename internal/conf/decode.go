@@ -210,7 +210,7 @@ func (d *decoder) keys(v *Value, target reflect.Value, path string, top bool) bo
 	if o := target.FieldByName("Origin"); o.IsValid() && o.Type() == reflect.TypeFor[Origin]() {
 		o.Set(reflect.ValueOf(v.Origin))
 	}
-	seen := map[string]bool{}
+	taken := map[string]bool{} // the keys that are there, and whether a value was taken
 	for _, pair := range v.Pairs {
 		at := strings.TrimPrefix(path+"."+pair.Key.Text, ".")
 		f, level := d.field(known, pair.Key, target)
@@ -226,22 +226,21 @@ func (d *decoder) keys(v *Value, target reflect.Value, path string, top bool) bo
 		if f.deprecated != "" {
 			d.add(Deprecated, pair.Key, at, "", "deprecated %s", f.deprecated)
 		}
-		if !d.allowed(f, pair.Value, at) {
-			continue
-		}
-		seen[f.name] = d.value(pair.Value, target.Field(f.index), at) || seen[f.name]
+		good := d.allowed(f, pair.Value, at) && d.value(pair.Value, target.Field(f.index), at)
+		taken[f.name] = good || taken[f.name]
 	}
-	return d.complete(v, known, seen, path)
+	return d.complete(v, known, taken, path)
 }
 
-// complete says what is needed and missing.
-func (d *decoder) complete(v *Value, known []field, seen map[string]bool, path string) bool {
+// complete says what is needed and missing. What was rejected is said already.
+func (d *decoder) complete(v *Value, known []field, taken map[string]bool, path string) bool {
 	whole := true
 	for _, f := range known {
-		if f.need && !seen[f.name] {
+		good, given := taken[f.name]
+		if f.need && !given {
 			d.add(Rejected, v, path, "", "the key %q is missing", f.name)
-			whole = false
 		}
+		whole = whole && (good || !f.need)
 	}
 	return whole
 }

@@ -28,7 +28,7 @@ type Entry struct {
 	Argv     []string    // of a command
 	Cause    string      // the command whose meaning the change to a file is
 	EachBoot bool        // a command that runs again at every boot
-	Random   bool        // a file whose content is made at random: another run makes another
+	Random   bool        // a file whose content is random: keys, or a seed
 	Detail   string      // what else is to say
 }
 
@@ -52,7 +52,7 @@ func (l *Ledger) Begin(who string, eachBoot bool) {
 	}
 }
 
-// AtRandom says that the files that f writes hold what is made at random: host keys, for one. A plan does not show it.
+// AtRandom says that what f writes into files is random: host keys, or a seed. A plan does not show it.
 func (l *Ledger) AtRandom(f func() error) error {
 	if l == nil {
 		return f()

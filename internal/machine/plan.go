@@ -257,7 +257,7 @@ func (c *Changes) net(e Entry) (Planned, bool) {
 	case n.IsPrivate() || err == nil && old.IsPrivate():
 		p.Detail = joined(p.Detail, "content not shown: not everyone may read it")
 	case e.Random:
-		p.Detail = joined(p.Detail, "content not shown: it is made at random")
+		p.Detail = joined(p.Detail, "content not shown: it is random")
 	case !utf8.ValidString(n.Data) || !utf8.ValidString(old.Data):
 		p.Detail = joined(p.Detail, fmt.Sprintf("%d bytes that are no text", len(n.Data)))
 	case n.Mode.Type() == fs.ModeSymlink:

@@ -212,6 +212,9 @@ func (s *scene) told() string {
 			continue
 		}
 		fmt.Fprintf(&out, "show %s %v %d:%d\n%s", name, n.Mode, n.UID, n.GID, n.Data)
+		if n.Data != "" && !strings.HasSuffix(n.Data, "\n") {
+			out.WriteString("\n\\ No newline at end of file\n")
+		}
 	}
 	return out.String() + s.said.String()
 }

@@ -74,7 +74,9 @@ func (e *Env) addSeed(file, seed string) error {
 	if err := machine.MakeFolders(e.Machine.Files, path.Dir(file), machine.Folder(0o755)); err != nil {
 		return err
 	}
-	return e.Machine.Files.Append(file, seed, machine.File(0o644, ""))
+	return e.Machine.Ledger.AtRandom(func() error { // a plan that shows it gives it away
+		return e.Machine.Files.Append(file, seed, machine.File(0o644, ""))
+	})
 }
 
 // runSeed runs the person's program, if there is one.

@@ -254,13 +254,17 @@ func (e *Engine) unmark(name string, every module.Frequency) {
 
 // leave is what happens to a module that is not built yet: where somebody asked for it, it is said and stays due.
 func (e *Engine) leave(entry listed, name string) error {
-	for _, key := range entry.module.Keys() {
-		v := e.config.Get(key)
-		if v != nil && !v.Equal(e.base.Get(key)) { // what the image itself says asks for nothing new
-			e.log.Verdict(module.Verdict{Origin: v.Origin.String(), Key: key, Verdict: module.Skipped, Reason: "not built yet", Module: entry.module.Name})
-			e.log.Log(module.Warning, "%s: %s: skipped: not built yet", v.Origin, key)
-			return nil
+	asked := false
+	for _, ask := range entry.module.Asked(e.config) {
+		if e.config.Get(ask.Key).Equal(e.base.Get(ask.Key)) { // what the image itself says asks for nothing new
+			continue
 		}
+		e.log.Verdict(module.Verdict{Origin: ask.Value.Origin.String(), Key: ask.Path, Verdict: module.Skipped, Reason: "not built yet", Module: entry.module.Name})
+		e.log.Log(module.Warning, "%s: %s: skipped: not built yet", ask.Value.Origin, ask.Path)
+		asked = true
+	}
+	if asked {
+		return nil
 	}
 	return e.mark(name, entry.every)
 }

@@ -52,6 +52,7 @@ type Module struct {
 	// check is what is wrong with its keys in a configuration
 	check func(*conf.Value) []conf.Problem
 	asks  []string // the keys of a module that is not built yet
+	users bool     // these keys may stand in an entry of users, too
 	run   func(context.Context, *Env) error
 }
 
@@ -70,24 +71,6 @@ func define[K any](m Module, run func(context.Context, *Env, *K) error) *Module 
 		return run(ctx, e, &keys)
 	}
 	return &m
-}
-
-// unbuilt declares a module that is not there yet, and the keys that ask for it.
-func unbuilt(name string, stage Stage, every Frequency, asks ...string) *Module {
-	return &Module{Name: name, Stage: stage, Every: every, Unbuilt: true, keys: struct{}{}, asks: asks,
-		Doc: "Not built yet: where its keys are given, that is said, and nothing is done about them."}
-}
-
-// gated is the same module where it runs only if one of its keys is there.
-func gated(m *Module) *Module {
-	m.Gate = m.asks
-	return m
-}
-
-// only is the same module where it is for some distributions.
-func only(m *Module, distros ...string) *Module {
-	m.Distros = distros
-	return m
 }
 
 // Run makes it so.

@@ -318,18 +318,18 @@ growpart: {mode: off}
 func TestUnbuiltModuleSaysSo(t *testing.T) {
 	m := machine.Fake(debian, noon)
 	e := boot(t, m, Options{Given: given("n", `#cloud-config
-manage_resolv_conf: true
-resolv_conf: {nameservers: [192.0.2.1]}
+grub_dpkg: {enabled: false}
+grub-dpkg: {enabled: false}
 users: [{name: ada, ssh-import-id: [gh:ada]}, {name: bob}]
 `)})
-	for _, key := range []string{"manage_resolv_conf", "resolv_conf", "users[0].ssh_import_id"} {
+	for _, key := range []string{"grub_dpkg", "grub-dpkg", "users[0].ssh_import_id"} {
 		if !slices.ContainsFunc(e.Verdicts(), func(v module.Verdict) bool {
 			return v.Key == key && v.Verdict == module.Skipped && v.Reason == "not built yet" && strings.HasPrefix(v.Origin, "user-data part-001:")
 		}) {
 			t.Errorf("nobody says that nothing is done about %s: %+v", key, e.Verdicts())
 		}
 	}
-	for _, name := range []string{"config_resolv_conf", "config_ssh_import_id"} {
+	for _, name := range []string{"config_grub_dpkg", "config_ssh_import_id"} {
 		if machine.Exists(m.Files, "/var/lib/cloud/instance/sem/"+name) {
 			t.Errorf("there is %s: the module would not run when it is built", name)
 		}

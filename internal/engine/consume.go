@@ -128,6 +128,7 @@ func (e *Engine) placeScripts(ctx context.Context, d document, scripts []userdat
 }
 
 func (e *Engine) runBoothook(ctx context.Context, d document, s userdata.Script, file string) {
+	e.awaitOnline(ctx, "a boothook")
 	env := e.env(listed{name: "boothook", module: &module.Module{Name: "boothook"}})
 	e.machine.Ledger.Begin("boothook", true)
 	err := env.Item(conf.Origin{Part: d.name}, s.Name, func() error { return env.Script(ctx, machine.Program{Argv: []string{file}, Reads: file}) })
@@ -184,6 +185,7 @@ func (e *Engine) fetchIncluded(ctx context.Context, url string) ([]byte, error) 
 	sum := sha256.Sum256([]byte(e.now.ID + "\n" + url))
 	name := path.Join(OwnState, "included", hex.EncodeToString(sum[:]))
 	kept, missing := e.state.Files.Read(name)
+	e.awaitOnline(ctx, "an include")
 	tries := includeTriesAgain
 	if missing != nil {
 		tries = includeTries

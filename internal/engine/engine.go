@@ -96,7 +96,8 @@ type Engine struct {
 	distro  *module.Distro
 	now     *instance.Instance
 
-	isCached bool // now is what we remembered: the cloud was not asked at this boot
+	isCached  bool // now is what we remembered: the cloud was not asked at this boot
+	isAwaited bool // the network was waited for
 
 	log    *log
 	output machine.Output

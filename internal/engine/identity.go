@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"slices"
 	"strings"
 
 	"openguest/internal/conf"
@@ -39,6 +40,9 @@ func (e *Engine) identify(ctx context.Context, stage source.Stage) (*instance.In
 	choice := source.Detect(e.machine.Facts, env)
 	for _, line := range choice.Lines {
 		e.log.Log(module.Debug, "detection: %s", line)
+	}
+	if stage == source.Network && slices.ContainsFunc(choice.List, func(name string) bool { return name != "None" }) {
+		e.awaitOnline(ctx, "the cloud")
 	}
 	in, _, reasons, err := source.Find(ctx, env, choice.List)
 	for _, reason := range reasons {

@@ -29,6 +29,7 @@ func (e *Engine) local(ctx context.Context) []string {
 	e.status.Datasource = in.Detail
 	e.recallParts()
 	e.earlyHostname(ctx)
+	e.noteNoNeed()
 	errs := e.configureNetwork(ctx, isNew)
 	if in.Mode != "local" {
 		return errs
@@ -72,6 +73,7 @@ func (e *Engine) initialise(ctx context.Context) []string {
 		return []string{"Consuming user data failed: " + err.Error()}
 	}
 	e.reopenOutput("init")
+	e.awaitForModules(ctx)
 	return e.runList(ctx, module.Init)
 }
 

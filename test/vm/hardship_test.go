@@ -38,13 +38,25 @@ func TestNoMetadata(t *testing.T) {
 	}
 }
 
-// A metadata server that is not ready yet is no reason to go without a seed.
+// A metadata server that is not ready for half a minute must not lock anybody out. If the machine has gone on without a seed, it has one
+// at the next boot.
 func TestMetadataComesLate(t *testing.T) {
 	key := newKey(t)
 	m := start(t, machine(t, "bookworm", "nocloud-http", userData(key)))
 	faults(t, m, http.MethodPost, `{"path": "*", "status": 503}`)
-	time.AfterFunc(30*time.Second, func() { faults(t, m, http.MethodDelete, "") })
-	booted(t, m)
+	healed := make(chan struct{})
+	time.AfterFunc(30*time.Second, func() {
+		faults(t, m, http.MethodDelete, "")
+		close(healed)
+	})
+	if _, err := m.WaitBoot(within(t)); err != nil {
+		t.Fatal(err)
+	}
+	<-healed
+	if err := m.PowerOff(within(t)); err != nil {
+		t.Fatal(err)
+	}
+	again(t, m)
 	loggedIn(t, m, key)
 }
 

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/mail"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -28,6 +29,8 @@ type Packaging struct {
 	Arch    string // "amd64" or "arm64"
 	Out     string // the folder that it is written to
 	Program string // the guest's program; empty: the sources in the working folder are built
+	// Maintainer is whom the package names, "NAME <ADDRESS>"; empty: pack.Maintainer.
+	Maintainer string
 }
 
 // packageCommand writes packages of the guest.
@@ -52,6 +55,7 @@ func packageCommand() *cobra.Command {
 	}
 	c.Flags().StringVar(&p.Out, "out", p.Out, "the folder that the package is written to")
 	c.Flags().StringVar(&p.Arch, "arch", p.Arch, "amd64 or arm64")
+	c.Flags().StringVar(&p.Maintainer, "maintainer", pack.Maintainer, "whom the package names: NAME <ADDRESS>")
 	c.Flags().StringVar(&p.Program, "program", "", "the guest's program; without it the sources in this folder are built")
 	return c
 }
@@ -68,6 +72,9 @@ func oneKind(_ *cobra.Command, args []string) error {
 func (p *Packaging) Write(ctx context.Context) (string, error) {
 	if p.Arch != "amd64" && p.Arch != "arm64" {
 		return "", fmt.Errorf("--arch is amd64 or arm64, not %q", p.Arch)
+	}
+	if _, err := mail.ParseAddress(p.Maintainer); p.Maintainer != "" && err != nil {
+		return "", fmt.Errorf("--maintainer is NAME <ADDRESS>, not %q", p.Maintainer)
 	}
 	guest, err := p.guest(ctx)
 	if err != nil {
@@ -95,7 +102,7 @@ func (p *Packaging) guest(ctx context.Context) (*pack.Guest, error) {
 	if err != nil {
 		return nil, err
 	}
-	g := &pack.Guest{Program: program, Arch: p.Arch, Version: cli.Version, Stands: cli.Compatible, Built: built, Files: dist.Package,
+	g := &pack.Guest{Program: program, Arch: p.Arch, Version: cli.Version, Stands: cli.Compatible, Built: built, Maintainer: p.Maintainer, Files: dist.Package,
 		Manuals: map[string][]byte{}, Completions: map[string][]byte{}}
 	for _, name := range []string{"openguest", "cloud-init", "cloud-id"} {
 		g.Manuals[name] = pack.ManPage(cli.Commands(name), cli.Version, built)

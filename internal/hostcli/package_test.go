@@ -59,6 +59,7 @@ func TestRefusals(t *testing.T) {
 		want string
 	}{
 		{Packaging{Kind: "deb", Arch: "s390x"}, "amd64 or arm64"},
+		{Packaging{Kind: "deb", Arch: "amd64", Maintainer: "nobody"}, "NAME <ADDRESS>"},
 		{Packaging{Kind: "deb", Arch: "amd64", Program: text}, "no program for Linux"},
 		{Packaging{Kind: "deb", Arch: other, Program: self}, "--arch"},
 		{Packaging{Kind: "rpm", Arch: "amd64", Program: "/nowhere/openguest"}, "no such file"},

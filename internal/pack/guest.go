@@ -2,6 +2,7 @@ package pack
 
 import (
 	"bytes"
+	"cmp"
 	"compress/gzip"
 	"fmt"
 	"io/fs"
@@ -17,11 +18,17 @@ type Guest struct {
 	Version string
 	Stands  string // the version of cloud-init that it can stand for
 	Built   time.Time
-	Files   fs.FS             // units, init scripts and maintainer scripts, as they lie in dist
-	Manuals map[string][]byte // manual pages of section 1 by command
+	// Maintainer is whom the package names: "NAME <ADDRESS>". Maintainer of this package where it is empty.
+	Maintainer string
+	Files      fs.FS             // units, init scripts and maintainer scripts, as they lie in dist
+	Manuals    map[string][]byte // manual pages of section 1 by command
 	// Completions are the bash completions by command.
 	Completions map[string][]byte
 }
+
+// Maintainer is whom a package names that was made without saying who makes it. Nobody reads that address: invalid is the domain that
+// RFC 2606 keeps for such.
+const Maintainer = "The openguest authors <packages@openguest.invalid>"
 
 // Stages are the units of the four stages, in the order of a boot.
 func Stages() []string {
@@ -56,7 +63,7 @@ func (g *Guest) describe() *Package {
 	return &Package{
 		Name: "openguest", Version: g.Version, Arch: g.Arch, Built: g.Built, Licence: "Apache-2.0",
 		Summary:    "initial configuration of cloud instances",
-		Maintainer: "The openguest authors <packages@openguest.invalid>",
+		Maintainer: cmp.Or(g.Maintainer, Maintainer),
 		Description: "Makes a virtual machine at boot what its cloud and its owner say: users and\n" +
 			"keys, names, files, packages and scripts.\n\n" +
 			"It takes the place of cloud-init: it reads the same user-data and cloud.cfg,\n" +

@@ -6,6 +6,7 @@ import (
 	"path"
 	"slices"
 	"strconv"
+	"strings"
 )
 
 // planBlocks are disks in a plan: what would be written is kept aside, for later steps to read, and nowhere else.
@@ -147,8 +148,9 @@ func Size(n int64) string {
 		}
 		value, unit = value/1024, larger
 	}
-	if value != float64(int64(value)) && value < 100 {
-		return strconv.FormatFloat(value, 'f', 1, 64) + " " + unit
+	digits := 1
+	if value >= 100 {
+		digits = 0
 	}
-	return strconv.FormatFloat(value, 'f', 0, 64) + " " + unit
+	return strings.TrimSuffix(strconv.FormatFloat(value, 'f', digits, 64), ".0") + " " + unit
 }

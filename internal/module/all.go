@@ -9,6 +9,8 @@ var all = append([]*Module{
 	seedRandom,
 	bootcmd,
 	writeFiles,
+	growpart,
+	resizefs,
 	diskSetup,
 	mounts,
 	setHostname,

@@ -96,6 +96,7 @@ func newScene(t *testing.T, text string) *scene {
 		s.sections[name] = strings.TrimSuffix(data, "\n") + "\n"
 	}
 	blocks := addDisks(t, s.section("disks", ""), &disk)
+	addTables(t, s.section("tables", ""), blocks)
 	m := machine.Fake(disk.String(), time.Date(2026, 7, 4, 12, 0, 0, 0, time.UTC))
 	programs, running := s.sections["programs"]
 	if running {

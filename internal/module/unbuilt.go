@@ -11,8 +11,6 @@ var (
 // The modules of cloud-init that are known and not there yet, with the keys that ask for them. One that is built leaves
 // this list.
 var unbuiltModules = []*Module{
-	unbuilt("growpart", Init, Always, "growpart"),
-	unbuilt("resizefs", Init, Always, "resize_rootfs"),
 	gated(unbuilt("resolv_conf", Init, PerInstance, "manage_resolv_conf", "resolv_conf")),
 	gated(unbuilt("ca_certs", Init, PerInstance, "ca_certs", "ca-certs")),
 	gated(unbuilt("rsyslog", Init, PerInstance, "rsyslog")),

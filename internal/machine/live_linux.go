@@ -3,6 +3,7 @@ package machine
 import (
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"strconv"
 	"strings"
@@ -56,7 +57,7 @@ func (liveClock) Uptime() time.Duration {
 	if err == nil {
 		word, _, _ := strings.Cut(string(text), " ")
 		if seconds, err := strconv.ParseFloat(word, 64); err == nil {
-			return time.Duration(seconds * float64(time.Second))
+			return time.Duration(math.Round(seconds * float64(time.Second)))
 		}
 	}
 	var ts unix.Timespec

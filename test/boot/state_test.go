@@ -188,3 +188,129 @@ func (s *sandbox) expectWholeJSON(when string) {
 		}
 	}
 }
+
+// Row S01: the ids that tools compare to find out whether this is a new machine, after each stage and boot.
+func TestIDs(t *testing.T) {
+	s := open(t, "#cloud-config\n{}\n")
+	expect := func(when, id, previous string) {
+		t.Helper()
+		now, before := s.read("/var/lib/cloud/data/instance-id"), s.read("/var/lib/cloud/data/previous-instance-id")
+		if now != id+"\n" || before != previous+"\n" {
+			t.Errorf("%s the ids are %q and before %q, want %s and %s", when, now, before, id, previous)
+		}
+	}
+	if r := s.us(stages[0]...); r.code != 0 {
+		t.Fatalf("the local stage ended with %d: %s", r.code, r.stderr)
+	}
+	expect("after the local stage", "i-one", "NO_PREVIOUS_INSTANCE_ID")
+	for _, stage := range stages[1:] {
+		s.us(stage...)
+		expect(fmt.Sprintf("after %v", stage), "i-one", "i-one")
+	}
+	s.reboot()
+	expect("after a reboot", "i-one", "i-one")
+	s.seed("i-two", "#cloud-config\n{}\n")
+	s.powerOn()
+	s.us(stages[0]...)
+	expect("after the local stage of another instance", "i-two", "i-one")
+	s.us(stages[1]...)
+	expect("after its network stage", "i-two", "i-two")
+}
+
+// Rows S04, S06: who waits for a boot reads these: boot-finished comes with the last module and is gone when the next boot
+// begins; status.json has each stage with its times, its keys sorted; what failed is in both files.
+func TestStatusOfABoot(t *testing.T) {
+	const finished = "/var/lib/cloud/instance/boot-finished"
+	s := open(t, "#cloud-config\ntimezone: Nowhere/Land\n")
+	for _, stage := range stages {
+		if s.exists(finished) {
+			t.Errorf("before %v there is boot-finished", stage)
+		}
+		s.us(stage...)
+	}
+	tells(t, finished, s.read(finished), `^\d+\.\d\d - \w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d \+0000 - v\. \S+\n$`)
+	if links := s.sh("readlink /run/cloud-init/status.json /run/cloud-init/result.json"); links != "../../var/lib/cloud/data/status.json\n../../var/lib/cloud/data/result.json\n" {
+		t.Errorf("the links are %q: they must hold below another root, too", links)
+	}
+	status, result := s.read("/var/lib/cloud/data/status.json"), s.read("/var/lib/cloud/data/result.json")
+	for _, text := range []string{status, result} {
+		tells(t, "a file of the status", text, `\('timezone', \w+\(['"]Invalid timezone Nowhere/Land`)
+		var data any
+		numbers := json.NewDecoder(strings.NewReader(text))
+		numbers.UseNumber() // as they are written
+		if err := numbers.Decode(&data); err != nil {
+			t.Fatal(err)
+		}
+		if sorted, _ := json.MarshalIndent(data, "", " "); strings.TrimSpace(string(sorted)) != strings.TrimSpace(text) {
+			t.Errorf("the keys are not sorted, or not indented by one:\n%s", text)
+		}
+	}
+	s.expectTimes(status)
+	s.powerOn()
+	s.us(stages[0]...)
+	if s.exists(finished) {
+		t.Error("while the next boot runs there is boot-finished")
+	}
+}
+
+// expectTimes looks at the times of the four stages.
+func (s *sandbox) expectTimes(status string) {
+	s.t.Helper()
+	var file struct{ V1 map[string]json.RawMessage }
+	if err := json.Unmarshal([]byte(status), &file); err != nil {
+		s.t.Fatal(err)
+	}
+	before := 0.0
+	for _, stage := range []string{"init-local", "init", "modules-config", "modules-final"} {
+		var times struct{ Start, Finished float64 }
+		if err := json.Unmarshal(file.V1[stage], &times); err != nil || times.Start < before || times.Finished < times.Start || times.Start == 0 {
+			s.t.Errorf("%s began at %v and ended at %v, after %v (%v)", stage, times.Start, times.Finished, before, err)
+		}
+		before = times.Finished
+	}
+}
+
+// Row S03: a name that a person gave the machine stays, and its last one is remembered.
+func TestHostnameOfAPerson(t *testing.T) {
+	s := open(t, "#cloud-config\nhostname: keel\n")
+	s.mustBoot()
+	if before := s.read("/var/lib/cloud/data/previous-hostname"); strings.TrimSpace(before) != "keel" {
+		t.Errorf("previous-hostname holds %q", before)
+	}
+	var set struct{ FQDN, Hostname string }
+	if err := json.Unmarshal([]byte(s.read("/var/lib/cloud/data/set-hostname")), &set); err != nil || set.Hostname != "keel" || set.FQDN != "harbour" { // the long name is the cloud's
+		t.Errorf("set-hostname holds %+v, %v", set, err)
+	}
+	s.sh("hostname mine; echo mine > /etc/hostname")
+	if codes := s.reboot(); codes != [4]int{} || s.sh("hostname") != "mine\n" || s.read("/etc/hostname") != "mine\n" {
+		t.Errorf("after a reboot (%v) the machine is %q, and %q by its file", codes, s.sh("hostname"), s.read("/etc/hostname"))
+	}
+}
+
+// Rows C10, S25: after clean the next boot is a first one: nothing of the machine that the image was made from is left.
+func TestBootAfterClean(t *testing.T) {
+	s := open(t, "#cloud-config\nusers: [{name: maria}]\nruncmd: [echo ran >> /root/ran]\n")
+	s.sh("mkdir -p /etc/cloud/clean.d; printf '#!/bin/sh\\necho cleaned > /root/cleaned\\n' > /etc/cloud/clean.d/50-ours; chmod 755 /etc/cloud/clean.d/50-ours")
+	s.mustBoot()
+	key := s.read("/etc/ssh/ssh_host_ed25519_key.pub")
+	s.sh("cp -a /var/lib/cloud/seed /root/seed")
+	if r := s.us("clean", "--logs", "--seed", "--machine-id", "--configs", "all"); r.code != 0 {
+		t.Fatalf("clean ended with %d: %s", r.code, r.stderr)
+	}
+	if left := s.sh("ls -A /var/lib/cloud /var/lib/openguest /var/log/cloud-init* 2>/dev/null || true"); strings.Trim(left, "/var/libcloud:\n") != "" {
+		t.Errorf("clean left %q", left)
+	}
+	if id := s.read("/etc/machine-id"); id != "uninitialized\n" || s.read("/root/cleaned") != "cleaned\n" {
+		t.Errorf("the machine-id is %q, or clean.d was not run", id)
+	}
+	s.sh("mkdir -p /var/lib/cloud; mv /root/seed /var/lib/cloud/seed")
+	if codes := s.reboot(); codes != [4]int{} {
+		t.Fatalf("the boot after clean ended with %v", codes)
+	}
+	if s.read("/etc/ssh/ssh_host_ed25519_key.pub") == key || s.read("/root/ran") != "ran\nran\n" {
+		t.Errorf("the boot after clean was no first one: the host key is the same, or runcmd left %q", s.read("/root/ran"))
+	}
+	if log := s.read("/var/log/cloud-init.log"); strings.Count(log, "running 'init-local'") != 1 {
+		t.Error("the log has lines of before clean")
+	}
+}

@@ -102,7 +102,7 @@ func (b *Boot) Summary(ctx context.Context) *Summary {
 	}
 	latest := s.gather()
 	if latest > 0 {
-		s.LastUpdate = time.Unix(0, int64(latest*1e9)).UTC().Format(rfc2822)
+		s.LastUpdate = b.date(latest).UTC().Format(rfc2822)
 	}
 	s.Phase = b.phase(s.BootCode, latest)
 	if s.Phase == Running && b.engine.machine.Facts.Init() == "systemd" && s.unitFailed(ctx, b.engine.machine) {
@@ -111,6 +111,18 @@ func (b *Boot) Summary(ctx context.Context) *Summary {
 	}
 	s.translate()
 	return s
+}
+
+// date is when something happened that status.json has a time for: seconds since the kernel started, or since 1970 in those
+// of old versions. Of a system that is not running nobody knows when its kernel started; its date is then one of 1970, as
+// cloud-init's always is.
+func (b *Boot) date(seconds float64) time.Time {
+	clock, since := b.engine.machine.Clock, time.Duration(seconds*1e9)
+	_, err := b.engine.machine.Kernel.Hostname()
+	if up := clock.Uptime(); err == nil && since <= up {
+		return clock.Now().Add(since - up)
+	}
+	return time.Unix(0, int64(since))
 }
 
 // readV1 is what stands below "v1" in status.json; a missing or broken file says nothing.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -128,6 +129,30 @@ func TestWarningsAndErrorsOfABoot(t *testing.T) {
 		}
 	}
 }
+
+// Row C04: people compare last_update with their clock. It is the date on which the last stage ended, where the machine runs.
+func TestLastUpdateIsADate(t *testing.T) {
+	const finished = `{"v1": {"init-local": {"start": 1.5, "finished": %s, "errors": [], "recoverable_errors": {}}}}`
+	for _, c := range []struct{ finished, want string }{
+		{"4", "Fri, 02 Jan 2026 11:59:54 +0000"},          // the kernel of these machines started ten seconds before noon
+		{"1735689600", "Wed, 01 Jan 2025 00:00:00 +0000"}, // versions before 24.2 wrote seconds since 1970
+	} {
+		m := machine.Fake(debian+"-- run/cloud-init/status.json --\n"+fmt.Sprintf(finished, c.finished)+"\n", noon)
+		m.Kernel = running{m.Kernel}
+		if got := OpenBoot(m, "").Summary(context.Background()).LastUpdate; got != c.want {
+			t.Errorf("a stage that ended at %s: last_update is %s, want %s", c.finished, got, c.want)
+		}
+	}
+	m := machine.Fake(debian+"-- run/cloud-init/status.json --\n"+fmt.Sprintf(finished, "4")+"\n", noon)
+	if got := OpenBoot(m, "").Summary(context.Background()).LastUpdate; got != "Thu, 01 Jan 1970 00:00:04 +0000" {
+		t.Errorf("of a system that does not run, last_update is %s", got)
+	}
+}
+
+// running is the kernel of a machine that runs.
+type running struct{ machine.Kernel }
+
+func (running) Hostname() (string, error) { return "web01", nil }
 
 // Row C11: a single module runs again only where somebody says how often.
 func TestSingle(t *testing.T) {

@@ -126,6 +126,7 @@ func (p *program) root() *cobra.Command {
 	c.AddCommand(p.bootCommands()...)
 	c.AddCommand(p.planCommands()...)
 	c.AddCommand(p.askCommands()...)
+	c.AddCommand(p.diskCommand())
 	c.AddCommand(p.helpCommands()...)
 	c.SetHelpCommand(p.helpCommand())
 	return c

@@ -98,29 +98,48 @@ func (g Grower) below(ctx context.Context, b machine.BlockDevice) (all []Result)
 // partition grows a partition.
 func (g Grower) partition(b machine.BlockDevice) Result {
 	path := machine.BlockDevice{Name: b.Parent}.Path()
-	t, err := g.table(path)
+	t, err := g.Table(path)
 	if err != nil {
 		return failed(b.Path(), err)
 	}
 	if p, ok := t.Find(b.Partition); !ok || p.Start != b.Start {
 		return failed(b.Path(), fmt.Errorf("the partition table of %s has it elsewhere than the kernel; reboot the machine", path))
 	}
-	before, after, err := t.Grow(b.Partition)
-	if err != nil {
-		return skipped(b.Path(), "%v", err)
-	}
-	changed, err := g.Blocks.Rewrite(t.Rewrite(path, partitionDetail(b, before, after)))
-	switch {
-	case err != nil:
-		return failed(b.Path(), err)
-	case changed && b.Size != after.Size:
-		return Result{Name: b.Path(), Outcome: Changed, From: b.Size, To: after.Size}
-	}
-	return Result{Name: b.Path(), Outcome: Unchanged, Reason: t.why(after)}
+	return g.grow(t, path, b.Path(), b.Partition, b.Size)
 }
 
-// table reads the table of a disk.
-func (g Grower) table(path string) (*Table, error) {
+// Image grows a partition of an image of a disk in a file.
+func (g Grower) Image(path string, number int) Result {
+	name := fmt.Sprintf("%s:%d", path, number)
+	t, err := g.Table(path)
+	if err != nil {
+		return failed(name, err)
+	}
+	p, ok := t.Find(number)
+	if !ok {
+		return failed(name, fmt.Errorf("%s has no partition %d", path, number))
+	}
+	return g.grow(t, path, name, number, p.Size)
+}
+
+// grow grows a partition in a table, of which the kernel knows a size.
+func (g Grower) grow(t *Table, path, name string, number int, known int64) Result {
+	before, after, err := t.Grow(number)
+	if err != nil {
+		return skipped(name, "%v", err)
+	}
+	changed, err := g.Blocks.Rewrite(t.Rewrite(path, partitionDetail(known, before, after)))
+	switch {
+	case err != nil:
+		return failed(name, err)
+	case changed && known != after.Size:
+		return Result{Name: name, Outcome: Changed, From: known, To: after.Size}
+	}
+	return Result{Name: name, Outcome: Unchanged, Reason: t.why(after)}
+}
+
+// Table reads the partition table of a disk or an image.
+func (g Grower) Table(path string) (*Table, error) {
 	block, err := g.Blocks.Open(path)
 	if err != nil {
 		return nil, err
@@ -134,12 +153,12 @@ func (g Grower) table(path string) (*Table, error) {
 }
 
 // partitionDetail is what a plan and the log say.
-func partitionDetail(b machine.BlockDevice, before, after Partition) string {
+func partitionDetail(known int64, before, after Partition) string {
 	switch {
 	case before != after:
-		return fmt.Sprintf("partition %d grows from %s to %s", b.Partition, machine.Size(before.Size), machine.Size(after.Size))
-	case b.Size != after.Size:
-		return fmt.Sprintf("the kernel is told that partition %d has %s", b.Partition, machine.Size(after.Size))
+		return fmt.Sprintf("partition %d grows from %s to %s", after.Number, machine.Size(before.Size), machine.Size(after.Size))
+	case known != after.Size:
+		return fmt.Sprintf("the kernel is told that partition %d has %s", after.Number, machine.Size(after.Size))
 	}
 	return "the damaged copy of the partition table is written anew"
 }

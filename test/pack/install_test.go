@@ -178,7 +178,7 @@ echo "## cloud-init again"; stages detect 2>/dev/null
 true
 `
 
-// Rows O06 and S09: whatever happens to the packages, the machine stays the instance that it was.
+// Rows O06 and S09, and row 69 of gce-linux: whatever happens to the packages, the machine stays the instance that it was.
 func TestLifetime(t *testing.T) {
 	got := sandbox(t, lifetime, false)
 	const all = "cloud-config.service cloud-config.target cloud-final.service cloud-init-local.service cloud-init-network.service " +

@@ -55,7 +55,7 @@ func run(t *testing.T, name string, args ...string) (string, error) {
 	return string(out), err
 }
 
-// Row B02. A package that lints ill is refused by distributions.
+// Row B02, and row 69 of gce-linux. A package that lints ill is refused by distributions.
 func TestLintian(t *testing.T) {
 	tool(t, "lintian")
 	_, deb, _ := packages(t)

@@ -31,9 +31,9 @@ func Plan(m Machine) (Machine, *Changes) {
 // Changes are what a plan would do.
 type Changes struct {
 	real     Machine
-	nodes    nodes // what would be different
-	commands []Change
-	scripts  int // how many of a person's own programs would have run
+	nodes    nodes    // what would be different
+	touching []Change // the commands that may have touched more
+	scripts  int      // how many of a person's own programs would have run
 	ledger   *Ledger
 }
 
@@ -51,7 +51,7 @@ func (c *Changes) self() int {
 func (c *Changes) look(p place) (Node, error) {
 	n, ok := c.nodes[p.path]
 	if !ok {
-		for _, done := range c.commands {
+		for _, done := range c.touching {
 			if below(p.path, done.Touches) {
 				return Node{}, fmt.Errorf("%s: %w, after %s", p.name(), ErrUnknown, strings.Join(done.Argv, " "))
 			}
@@ -153,7 +153,9 @@ func (c planned) Do(_ context.Context, change Change) error {
 	if err := c.Can(change); err != nil {
 		return err
 	}
-	c.commands = append(c.commands, change)
+	if len(change.Touches) > 0 {
+		c.touching = append(c.touching, change)
+	}
 	c.ledger.add(Entry{Kind: KindRun, Argv: change.Argv, Detail: change.Detail})
 	if change.Means == nil {
 		return nil

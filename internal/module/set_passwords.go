@@ -75,23 +75,30 @@ func (k *setPasswordsKeys) logins(e *Env) (all []wantedLogin) {
 		all = append(all, wantedLogin{l, l.IsRandom(), line.Origin, line.Path, wrong})
 	}
 	given := e.password(k)
-	if user := e.defaultUser(); all == nil && user != "" && !given.Value.IsEmpty() {
+	if all != nil || given.Value.IsEmpty() {
+		return all
+	}
+	if user := e.defaultUser(); user != "" {
 		l, wrong := account.ReadLogin(instance.Join(user, ":", given.Value))
 		all = append(all, wantedLogin{l, l.IsRandom(), given.Origin, "password", wrong})
 	}
 	return all
 }
 
-// laterPassword is what set_passwords will give a user, or nil where it will not, or makes one up.
-func (e *Env) laterPassword(user string) (later *account.Login) {
+// laterPasswords are what set_passwords will give to users. One that it will make up is in nobody's hands yet.
+func (e *Env) laterPasswords() map[string]*account.Login {
 	var k setPasswordsKeys
 	conf.Decode(e.Config, &k)
+	later, madeUp := map[string]*account.Login{}, map[string]bool{}
 	for _, l := range k.logins(&Env{Config: e.Config}) {
-		if l.User != user || l.wrong != nil || later != nil && later.Hashed && !l.Hashed {
-			continue
-		}
-		if later = &l.Login; l.random {
-			return nil
+		known := later[l.User]
+		switch {
+		case l.wrong != nil || madeUp[l.User] || known != nil && known.Hashed && !l.Hashed:
+		case l.random:
+			madeUp[l.User] = true
+			delete(later, l.User)
+		default:
+			later[l.User] = &l.Login
 		}
 	}
 	return later

@@ -89,22 +89,22 @@ users:
 			return err
 		}))
 	}
-	people := e.people()
+	people, later := e.people(), e.laterPasswords()
 	for _, p := range people {
-		all = errors.Join(all, e.Item(p.origin, p.key, func() error { return e.ensure(ctx, p, people) }))
+		all = errors.Join(all, e.Item(p.origin, p.key, func() error { return e.ensure(ctx, p, people, later[p.name]) }))
 	}
 	return all
 })
 
-// ensure makes one user so.
-func (e *Env) ensure(ctx context.Context, p person, people []person) error {
+// ensure makes one user so. The password that another module will set later is not set twice.
+func (e *Env) ensure(ctx context.Context, p person, people []person, later *account.Login) error {
 	var k userKeys
 	conf.Decode(e.onlyTexts(p), &k) // what is wrong with it is said already
 	if err := k.check(p.name); err != nil {
 		return err
 	}
 	a := k.account(p.name)
-	a.Version, a.Later = e.Version, e.laterPassword(p.name)
+	a.Version, a.Later = e.Version, later
 	if to := e.redirect(p, k, people); to != "" {
 		a.Redirect, a.CloudKeys = to, e.Instance.PublicKeys()
 	}

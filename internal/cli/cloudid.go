@@ -50,7 +50,7 @@ func (p *program) showCloudID(m machine.Machine, file string, asJSON, long bool)
 	if err != nil {
 		return fmt.Errorf("File not found '%s'. Provide a path to instance data json file using --instance-data", in.name)
 	}
-	data, err := engine.ReadJSON(text)
+	data, err := conf.ReadJSON([]byte(text))
 	if err != nil {
 		return fmt.Errorf("File '%s' is not valid json. %w", in.name, err)
 	}

@@ -100,7 +100,7 @@ func readInstance(in input) (map[string]any, error) {
 	case err != nil:
 		return nil, fmt.Errorf("Missing instance-data file: %s", in.name)
 	}
-	data, err := engine.ReadJSON(text)
+	data, err := conf.ReadJSON([]byte(text))
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", in.name, err)
 	}
@@ -124,7 +124,7 @@ func addDocuments(known map[string]any, m machine.Machine, paths module.Paths, q
 	}
 	known["userdata"], known["vendordata"] = readable(user), readable(vendor)
 	text, _ := combined.read()
-	known["combined_cloud_config"], _ = engine.ReadJSON(text)
+	known["combined_cloud_config"], _ = conf.ReadJSON([]byte(text))
 }
 
 // readable is a text as it is, gzip's unpacked, and what is no text as base64; nothing where there is no file.

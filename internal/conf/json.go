@@ -1,10 +1,12 @@
 package conf
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"math/big"
 	"slices"
@@ -134,6 +136,47 @@ func writeJSONString(out *strings.Builder, text string) {
 		}
 	}
 	out.WriteByte('"')
+}
+
+// ReadJSON reads plain data: one document and nothing behind it. Whole numbers stay whole.
+func ReadJSON(text []byte) (data any, err error) {
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.UseNumber()
+	if err = d.Decode(&data); err != nil {
+		return nil, fmt.Errorf("this is not JSON: %w", err)
+	}
+	if _, err = d.Token(); !errors.Is(err, io.EOF) {
+		return nil, errors.New("this is not JSON: something stands behind its end")
+	}
+	return Numbered(data), nil
+}
+
+// Numbered is data with each json.Number as the number that it is, in place.
+func Numbered(data any) any {
+	switch data := data.(type) {
+	case json.Number:
+		return readNumber(data)
+	case map[string]any:
+		for key, value := range data {
+			data[key] = Numbered(value)
+		}
+	case []any:
+		for i, value := range data {
+			data[i] = Numbered(value)
+		}
+	}
+	return data
+}
+
+func readNumber(n json.Number) any {
+	if whole, err := n.Int64(); err == nil {
+		return whole
+	}
+	if whole, ok := new(big.Int).SetString(string(n), 10); ok {
+		return whole
+	}
+	f, _ := n.Float64()
+	return f
 }
 
 // Of makes a value of plain data: nil, booleans, numbers, texts, bytes, lists and mappings of such.

@@ -151,8 +151,8 @@ func readKept(text string) (last kept, err error) {
 	d := json.NewDecoder(strings.NewReader(text))
 	d.UseNumber()
 	if err = d.Decode(&last); err == nil && last.Instance != nil {
-		numbered(last.Instance.Metadata)
-		numbered(last.Instance.Tree)
+		conf.Numbered(last.Instance.Metadata)
+		conf.Numbered(last.Instance.Tree)
 	}
 	return last, err
 }

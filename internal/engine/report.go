@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"openguest/internal/conf"
 	"openguest/internal/machine"
 )
 
@@ -127,7 +128,7 @@ func (b *Boot) date(seconds float64) time.Time {
 
 // readV1 is what stands below "v1" in status.json; a missing or broken file says nothing.
 func readV1(text string) map[string]any {
-	data, _ := ReadJSON(text)
+	data, _ := conf.ReadJSON([]byte(text))
 	file, _ := data.(map[string]any)
 	v1, _ := file["v1"].(map[string]any)
 	return v1

@@ -1,13 +1,11 @@
 package engine
 
 import (
-	"encoding/json"
-	"errors"
-	"io"
 	"maps"
-	"math/big"
 	"slices"
 	"strings"
+
+	"openguest/internal/conf"
 )
 
 // templateVars are the variables of templates: what is known of the instance, secrets too.
@@ -16,7 +14,7 @@ func (e *Engine) templateVars() map[string]any {
 	if err != nil {
 		return map[string]any{}
 	}
-	data, _ := ReadJSON(text)
+	data, _ := conf.ReadJSON([]byte(text))
 	known, _ := data.(map[string]any)
 	return TemplateVars(known)
 }
@@ -60,46 +58,4 @@ func Alias(name string) string {
 	return strings.NewReplacer("//", "_", "**", "_", "==", "_", "!=", "_", ">=", "_", "<=", "_", "+", "_", "-", "_", "/", "_", "*", "_",
 		"%", "_", "~", "_", "[", "_", "]", "_", "(", "_", ")", "_", "{", "_", "}", "_", ">", "_", "<", "_", "=", "_", ".", "_", ":", "_",
 		"|", "_", ",", "_", ";", "_").Replace(name)
-}
-
-// ReadJSON reads plain data as Python's json does: whole numbers stay whole, whatever their size.
-func ReadJSON(text string) (any, error) {
-	d := json.NewDecoder(strings.NewReader(text))
-	d.UseNumber()
-	var data any
-	if err := d.Decode(&data); err != nil {
-		return nil, err
-	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return nil, errors.New("there is more after the end of the data")
-	}
-	return numbered(data), nil
-}
-
-// numbered is data with each number as what it is.
-func numbered(data any) any {
-	switch data := data.(type) {
-	case json.Number:
-		return readNumber(data)
-	case map[string]any:
-		for key, value := range data {
-			data[key] = numbered(value)
-		}
-	case []any:
-		for i, value := range data {
-			data[i] = numbered(value)
-		}
-	}
-	return data
-}
-
-func readNumber(n json.Number) any {
-	if whole, err := n.Int64(); err == nil {
-		return whole
-	}
-	if whole, ok := new(big.Int).SetString(string(n), 10); ok {
-		return whole
-	}
-	f, _ := n.Float64()
-	return f
 }

@@ -1,6 +1,7 @@
 package machine
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"crypto/tls"
@@ -8,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"net"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -16,6 +18,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -185,7 +188,7 @@ func isTold(target, at *url.URL) bool {
 
 // ask sends a request; told says that it may have the asker's headers.
 func (n liveNet) ask(ctx context.Context, r Request, at *url.URL, told bool) (*http.Response, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, at.String(), nil)
+	request, err := http.NewRequestWithContext(ctx, cmp.Or(r.Method, http.MethodGet), at.String(), bytes.NewReader(r.Body))
 	if err != nil {
 		return nil, errors.New("this is not a URL")
 	}
@@ -199,7 +202,31 @@ func (n liveNet) ask(ctx context.Context, r Request, at *url.URL, told bool) (*h
 			request.Header.Set(name, value)
 		}
 	}
-	return n.transport().RoundTrip(request)
+	return n.way(r).RoundTrip(request)
+}
+
+// way is how a request gets to its server.
+func (n liveNet) way(r Request) http.RoundTripper {
+	switch {
+	case r.Socket != "":
+		return &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, "unix", r.Socket)
+		}}
+	case r.Low:
+		return &http.Transport{DisableKeepAlives: true, DialContext: dialFromLow}
+	}
+	return n.transport()
+}
+
+// dialFromLow connects from the highest free source port below 1024.
+func dialFromLow(ctx context.Context, network, address string) (conn net.Conn, err error) {
+	for port := 1023; port >= 512; port-- {
+		d := net.Dialer{LocalAddr: &net.TCPAddr{Port: port}}
+		if conn, err = d.DialContext(ctx, network, address); !errors.Is(err, syscall.EADDRINUSE) && !errors.Is(err, syscall.EADDRNOTAVAIL) {
+			break
+		}
+	}
+	return conn, err
 }
 
 // unreached says why there was no answer.

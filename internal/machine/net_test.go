@@ -9,12 +9,17 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
+	"fmt"
 	"io"
 	"log"
 	"math/big"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -352,4 +357,39 @@ func FuzzRetryAfter(f *testing.F) {
 			t.Errorf("%q makes us wait %v", value, wait)
 		}
 	})
+}
+
+// A token is asked for with PUT, a container's host is asked over a Unix socket, and some clouds tell root by its port.
+func TestFetchOtherWays(t *testing.T) {
+	said := func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		_, port, _ := net.SplitHostPort(r.RemoteAddr)
+		fmt.Fprintf(w, "%s %s %s %s", r.Method, r.Host, body, port)
+	}
+	socket := filepath.Join(t.TempDir(), "sock")
+	listener, err := net.Listen("unix", socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := &http.Server{Handler: http.HandlerFunc(said)}
+	go server.Serve(listener)
+	t.Cleanup(func() { server.Close() })
+	n := newLiveNet(walked{})
+	answer, err := n.Fetch(t.Context(), Request{URL: "http://lxd/1.0", Method: "PUT", Body: []byte("x"), Socket: socket})
+	if err != nil || string(answer.Body) != "PUT lxd x " {
+		t.Errorf("over the socket: %q, %v", answer.Body, err)
+	}
+	if os.Getuid() != 0 {
+		return
+	}
+	web := httptest.NewServer(http.HandlerFunc(said))
+	t.Cleanup(web.Close)
+	answer, err = n.Fetch(t.Context(), Request{URL: web.URL, Low: true})
+	words := strings.Fields(string(answer.Body))
+	if err != nil || len(words) != 3 {
+		t.Fatalf("from a low port: %q, %v", answer.Body, err)
+	}
+	if port, _ := strconv.Atoi(words[2]); port == 0 || port >= 1024 {
+		t.Errorf("it came from port %s; a cloud that wants root to ask refuses it", words[2])
+	}
 }

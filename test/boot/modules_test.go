@@ -79,3 +79,34 @@ func TestHostname(t *testing.T) {
 		s.close()
 	}
 }
+
+// Row U01: a script as user-data runs once, at the end of the first boot: here one that sets root's password.
+func TestScriptAsUserData(t *testing.T) {
+	const hash = "$6$saltsaltsaltsalt$ph0yGsyjzqdeFaon7.gJZo8eAG5/rj9/JdzOu1Rl7dKzBYg3xgvl7T2VQ2Rt81bc5AXkdA54r0p8QvC1omD6R1"
+	s := open(t, "#!/bin/sh\nprintf 'root:%s\\n' '"+hash+"' | chpasswd -e\necho ran >> /root/ran\n")
+	for _, stage := range stages[:3] {
+		s.us(stage...)
+	}
+	if s.exists("/root/ran") {
+		t.Error("the script ran before the final stage")
+	}
+	if r := s.us(stages[3]...); r.code != 0 {
+		t.Errorf("the final stage ended with %d: %s", r.code, r.stderr)
+	}
+	s.reboot()
+	if ran := s.read("/root/ran"); ran != "ran\n" || !strings.Contains(s.read("/etc/shadow"), "root:"+hash+":") {
+		t.Errorf("after two boots the script left %q, or root's password is another", ran)
+	}
+}
+
+// Row D20: a machine without a cloud boots with what its image says, and says that this was the last resort.
+func TestNoCloudAtAll(t *testing.T) {
+	s := open(t, "")
+	s.sh("rm -r /var/lib/cloud/seed")
+	s.config("50-none", "datasource_list: [NoCloud, None]\ndatasource: {None: {userdata_raw: \"#!/bin/sh\\necho ran > /root/ran\\n\"}}\n")
+	s.mustBoot()
+	if !s.exists("/root/ran") || s.read("/var/lib/cloud/data/instance-id") != "iid-datasource-none\n" {
+		t.Errorf("the image's script did not run, or the instance is %q", s.read("/var/lib/cloud/data/instance-id"))
+	}
+	tells(t, "the log", s.read("/var/log/cloud-init.log"), `\[WARNING\]: Used fallback datasource`)
+}

@@ -1,0 +1,313 @@
+package source
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"path"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"openguest/internal/conf"
+	"openguest/internal/instance"
+	"openguest/internal/machine"
+)
+
+// limits are how long a cloud is waited for: datasource.NAME.max_wait, timeout, retries and sec_between_retries.
+type limits struct {
+	wait    time.Duration // for the first answer; 0: each address is asked once
+	timeout time.Duration // of one request
+	pause   time.Duration // between two tries
+	tries   int           // of one request, once the cloud has answered
+}
+
+// defaultLimits are cloud-init's for sources that have none of their own.
+func defaultLimits() limits { return limits{timeout: 10 * time.Second, pause: time.Second, tries: 6} }
+
+// limits are those of a source, with what the configuration says over them.
+func (e *Env) limits(source string, l limits) limits {
+	c := e.config(source)
+	l.wait = seconds(c.Get("max_wait"), l.wait)
+	l.timeout = seconds(c.Get("timeout"), l.timeout)
+	l.pause = seconds(c.Get("sec_between_retries"), l.pause)
+	if n, err := strconv.Atoi(scalar(c.Get("retries"))); err == nil && n >= 0 {
+		l.tries = n + 1
+	}
+	return l
+}
+
+// all is how long a cloud may take altogether, from the first question on.
+func (l limits) all() time.Duration {
+	return l.wait + time.Duration(l.tries)*(l.timeout+l.pause)
+}
+
+// A client asks one cloud.
+type client struct {
+	e      *Env
+	base   string            // the address that answers, without a slash at its end
+	header map[string]string // of every request
+	limits limits
+}
+
+// request is a question for what is below the base.
+func (c *client) request(name string) machine.Request {
+	return machine.Request{URL: join(c.base, name), Header: c.header, Tries: c.limits.tries, Timeout: c.limits.timeout, Wait: c.limits.pause}
+}
+
+// join puts a name behind an address.
+func join(base, name string) string {
+	return strings.TrimSuffix(base, "/") + "/" + strings.TrimPrefix(name, "/")
+}
+
+// headStartOfAddress is how long the first of several addresses is alone, as in RFC 8305.
+const headStartOfAddress = 150 * time.Millisecond
+
+// first asks for one name at several addresses, each a little later than the one before it, and settles on the first that
+// answers. It asks again until the wait is over; an answer that refuses ends the asking at its address.
+func (c *client) first(ctx context.Context, name string, bases ...string) (machine.Response, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, max(c.limits.wait, c.limits.timeout), fmt.Errorf("no answer within %v", max(c.limits.wait, c.limits.timeout)))
+	defer cancel()
+	type outcome struct {
+		base   string
+		answer machine.Response
+		err    error
+	}
+	outcomes := make(chan outcome, len(bases))
+	for i, base := range bases {
+		go func() {
+			if err := sleep(ctx, time.Duration(i)*headStartOfAddress); err != nil {
+				outcomes <- outcome{base: base, err: err}
+				return
+			}
+			r := (&client{c.e, base, c.header, c.limits}).request(name)
+			if r.Tries = 1; c.limits.wait > 0 {
+				r.Tries = 1 << 20
+			}
+			answer, err := c.e.Machine.Net.Fetch(ctx, r)
+			outcomes <- outcome{base, answer, err}
+		}()
+	}
+	var errs []error
+	for range bases {
+		o := <-outcomes
+		if o.err == nil {
+			c.base = o.base
+			return o.answer, nil
+		}
+		errs = append(errs, o.err)
+	}
+	return machine.Response{}, fmt.Errorf("%w: %w", ErrSilent, errors.Join(errs...))
+}
+
+// sleep waits, but no longer than ctx.
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// get is what the cloud says under a name. Where there is no such thing the error is an ErrNone.
+func (c *client) get(ctx context.Context, name string) ([]byte, error) {
+	answer, err := c.e.Machine.Net.Fetch(ctx, c.request(name))
+	return answer.Body, err
+}
+
+// all is what the cloud says under several names, asked for at the same time. What is not there is left out; the error is
+// that of the first name which could not be had for another reason.
+func (c *client) all(ctx context.Context, names ...string) (map[string][]byte, error) {
+	bodies, errs := make([][]byte, len(names)), make([]error, len(names))
+	var asking sync.WaitGroup
+	for i, name := range names {
+		asking.Go(func() { bodies[i], errs[i] = c.get(ctx, name) })
+	}
+	asking.Wait()
+	found := map[string][]byte{}
+	for i, name := range names {
+		switch {
+		case errs[i] == nil:
+			found[name] = bodies[i]
+		case !errors.Is(errs[i], machine.ErrNone):
+			return nil, fmt.Errorf("%w: %w", ErrSilent, errs[i])
+		}
+	}
+	return found, nil
+}
+
+// object reads a JSON object out of an answer. A page of a captive portal is none.
+func object(where string, body []byte) (map[string]any, error) {
+	data, err := conf.ReadJSON(body)
+	m, ok := data.(map[string]any)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("%w: read %s: %w", ErrSilent, where, err)
+	case !ok:
+		return nil, fmt.Errorf("%w: read %s: it should be a JSON object, but is another value", ErrSilent, where)
+	}
+	return m, nil
+}
+
+// The limits of a tree of metadata: no cloud comes near them, and nobody in its place can fill the memory.
+const (
+	treeNames    = 2000
+	treeDepth    = 12
+	treeRequests = 8 // at the same time
+)
+
+// A walk reads a tree of metadata as EC2 serves it: a folder lists its names line by line, those of folders with a slash.
+type walk struct {
+	client *client
+	ctx    context.Context
+	slots  chan struct{}
+	mutex  sync.Mutex
+	names  int
+	err    error
+	skip   func(name string) bool
+}
+
+// tree is all that is below a folder: folders as maps, values as texts, lists of lines, or what their JSON says. What skip
+// names is left out; nil skips nothing.
+func (c *client) tree(ctx context.Context, root string, skip func(name string) bool) (map[string]any, error) {
+	w := &walk{client: c, ctx: ctx, slots: make(chan struct{}, treeRequests), skip: skip}
+	m := w.folder(strings.TrimSuffix(root, "/")+"/", 0)
+	return m, w.err
+}
+
+func (w *walk) fail(err error) {
+	w.mutex.Lock()
+	defer w.mutex.Unlock()
+	w.err = cmp.Or(w.err, fmt.Errorf("%w: %w", ErrSilent, err))
+}
+
+// read asks for one name, when it is its turn.
+func (w *walk) read(name string) ([]byte, bool) {
+	w.mutex.Lock()
+	w.names++
+	failed, many := w.err != nil, w.names > treeNames
+	w.mutex.Unlock()
+	if many {
+		w.fail(fmt.Errorf("read the tree below %s: it has more than %d names", w.client.base, treeNames))
+	}
+	if failed || many {
+		return nil, false
+	}
+	w.slots <- struct{}{}
+	defer func() { <-w.slots }()
+	body, err := w.client.get(w.ctx, name)
+	if err != nil && !errors.Is(err, machine.ErrNone) {
+		w.fail(err)
+	}
+	return body, err == nil
+}
+
+// folder reads a folder and, all at the same time, what is in it.
+func (w *walk) folder(at string, depth int) map[string]any {
+	body, ok := w.read(at)
+	if !ok || depth > treeDepth {
+		return map[string]any{}
+	}
+	all := map[string]any{}
+	var mutex sync.Mutex
+	var reading sync.WaitGroup
+	entries := 0
+	for line := range strings.Lines(string(body)) {
+		key, name, folder := entryOf(strings.TrimSpace(line))
+		if key == "" || w.skip != nil && w.skip(path.Join(at, name)) {
+			continue
+		}
+		if entries++; entries > treeNames {
+			w.fail(fmt.Errorf("read %s: it lists more than %d names", at, treeNames))
+			break
+		}
+		reading.Go(func() {
+			value, ok := w.value(at+name, folder, depth)
+			mutex.Lock()
+			defer mutex.Unlock()
+			if ok {
+				all[key] = value
+			}
+		})
+	}
+	reading.Wait()
+	return all
+}
+
+// entryOf is what a line of a folder stands for: the key that it gets, and the name that it is asked by. A line "0=name" is
+// a public key, which is one folder deeper.
+func entryOf(line string) (key, name string, folder bool) {
+	if number, key, ok := strings.Cut(line, "="); ok {
+		return key, number + "/openssh-key", false
+	}
+	key = strings.TrimSuffix(line, "/")
+	if strings.ContainsAny(key, "/?#") || key == "." || key == ".." {
+		return "", "", false
+	}
+	return key, line, strings.HasSuffix(line, "/")
+}
+
+func (w *walk) value(name string, folder bool, depth int) (any, bool) {
+	if folder {
+		return w.folder(name, depth+1), true
+	}
+	body, ok := w.read(name)
+	return leaf(body), ok
+}
+
+// leaf is the value that a text stands for: what its JSON says, a list of its lines, or the text itself.
+func leaf(body []byte) any {
+	text := strings.TrimSpace(string(body))
+	if strings.HasPrefix(text, "{") {
+		if data, err := conf.ReadJSON([]byte(text)); err == nil {
+			return data
+		}
+	}
+	if strings.Contains(text, "\n") {
+		var lines []any
+		for line := range strings.Lines(text) {
+			lines = append(lines, strings.TrimRight(line, "\r\n"))
+		}
+		return lines
+	}
+	return text
+}
+
+// vendorData is what a cloud's JSON means for us: a text is the data; of an object the value of "cloud-init" is; a list is an
+// archive of parts. What says nothing is nil.
+func vendorData(e *Env, where string, data any) []byte {
+	if m, ok := data.(map[string]any); ok {
+		data = m["cloud-init"]
+	}
+	switch data := data.(type) {
+	case nil:
+		return nil
+	case string:
+		return []byte(data)
+	case []any:
+		return []byte("#cloud-config-archive\n" + conf.JSON(data) + "\n")
+	}
+	e.warn("Invalid content in vendor-data: %s: what stands at cloud-init should be a text or a list", where)
+	return nil
+}
+
+// keyLines are public keys out of plain data: a text with a line for each, a list, or a map from names to either.
+func keyLines(e *Env, where string, data any) []instance.Key {
+	return keysOf(e, conf.Of(data, conf.Origin{Part: where}))
+}
+
+// merged is a copy of a map with the entries of another over it.
+func merged(a, b map[string]any) map[string]any {
+	out := maps.Clone(a)
+	if out == nil {
+		out = map[string]any{}
+	}
+	maps.Copy(out, b)
+	return out
+}

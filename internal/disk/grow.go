@@ -33,7 +33,10 @@ type Result struct {
 func (r Result) String() string {
 	switch r.Outcome {
 	case Changed:
-		if r.To == 0 {
+		switch {
+		case r.Reason != "":
+			return r.Name + ": " + r.Reason
+		case r.To == 0:
 			return r.Name + ": grown"
 		}
 		return fmt.Sprintf("%s: grown from %s to %s", r.Name, machine.Size(r.From), machine.Size(r.To))

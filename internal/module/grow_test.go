@@ -2,6 +2,7 @@ package module
 
 import (
 	"encoding/binary"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -10,11 +11,16 @@ import (
 )
 
 // addTables reads what stands on the disks of a scene: "NAME gpt" or "NAME mbr" is a disk with a table of its partitions, as the
-// disk was when it ended behind the last of them; "PARTITION SIZE" is how much an ext4 on it has taken.
+// disk was when it ended behind the last of them; "PARTITION SIZE" is how much an ext4 on it has taken; "PARTITION lvm
+// VOLUME=EXTENTS..." is a physical volume of the group "my-vg", with extents of 4 MiB.
 func addTables(t *testing.T, lines string, blocks machine.FakeBlocks) {
 	t.Helper()
 	for line := range strings.Lines(lines) {
 		words := strings.Fields(line)
+		if len(words) > 2 && words[1] == "lvm" {
+			addGroup(t, blocks, "/dev/"+words[0], words[2:])
+			continue
+		}
 		if len(words) != 2 {
 			t.Fatalf("the section tables has a line %q", line)
 		}
@@ -55,16 +61,46 @@ func addTable(t *testing.T, label string, b *machine.FakeBlock) {
 // takeRoom writes the number of blocks into the superblock of an ext4 on a partition.
 func takeRoom(t *testing.T, blocks machine.FakeBlocks, device string, size int64) {
 	t.Helper()
+	b, e := findPartition(t, blocks, device)
+	var count [4]byte
+	binary.LittleEndian.PutUint32(count[:], uint32(size/1024))
+	b.WriteAt(count[:], e.Start+1024+4)
+}
+
+func findPartition(t *testing.T, blocks machine.FakeBlocks, device string) (*machine.FakeBlock, machine.Extent) {
+	t.Helper()
 	for name, b := range blocks {
 		for _, e := range b.Partitions {
-			if machine.PartitionName(name, e.Number) != device {
-				continue
+			if machine.PartitionName(name, e.Number) == device {
+				return b, e
 			}
-			var count [4]byte
-			binary.LittleEndian.PutUint32(count[:], uint32(size/1024))
-			b.WriteAt(count[:], e.Start+1024+4)
-			return
 		}
 	}
 	t.Fatalf("there is no partition %s", device)
+	return nil, machine.Extent{}
+}
+
+// addGroup writes what LVM writes onto a physical volume that fills its partition.
+func addGroup(t *testing.T, blocks machine.FakeBlocks, device string, volumes []string) {
+	t.Helper()
+	b, e := findPartition(t, blocks, device)
+	id := "abcdefghijklmnopqrstuvwxyz012345"
+	var text strings.Builder
+	fmt.Fprintf(&text, "my-vg {\nid = \"x\"\nflags = []\nextent_size = 8192 # 4 MiB\nphysical_volumes {\npv0 {\nid = \"%s-%s-%s-%s-%s-%s-%s\"\npe_start = 2048\npe_count = %d\n}\n}\nlogical_volumes {\n",
+		id[:6], id[6:10], id[10:14], id[14:18], id[18:22], id[22:26], id[26:], (e.Size-1<<20)/(4<<20))
+	for _, v := range volumes {
+		name, extents, _ := strings.Cut(v, "=")
+		fmt.Fprintf(&text, "%s {\nsegment_count = 1\nsegment1 {\nstart_extent = 0\nextent_count = %s\ntype = \"striped\"\nstripes = [\n\"pv0\", 0\n]\n}\n}\n", name, extents)
+	}
+	text.WriteString("}\n}\nversion = 1\n\x00")
+	label := append([]byte("LABELONE\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x20\x00\x00\x00LVM2 001"), id...)
+	numbers := func(list ...uint64) (raw []byte) {
+		for _, n := range list {
+			raw = binary.LittleEndian.AppendUint64(raw, n)
+		}
+		return raw
+	}
+	b.WriteAt(append(label, numbers(uint64(e.Size), 1<<20, 0, 0, 0, 4096, 1<<20-4096, 0, 0)...), e.Start+512)
+	b.WriteAt(append([]byte("\x00\x00\x00\x00 LVM2 x[5A%r0N*>\x01\x00\x00\x00"), numbers(4096, 1<<20-4096, 512, uint64(text.Len()))...), e.Start+4096)
+	b.WriteAt([]byte(text.String()), e.Start+4096+512)
 }

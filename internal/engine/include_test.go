@@ -76,3 +76,22 @@ func (s seeds) Fetch(_ context.Context, r machine.Request) (machine.Response, er
 	}
 	return machine.Response{}, errors.New("connection refused")
 }
+
+// Row U07: what is included once is not asked for again at the next boot, whether its server is there or not.
+func TestIncludedOnce(t *testing.T) {
+	m, s := machine.Fake(debian, noon), &server{text: "#cloud-config\nwrite_files: [{path: /included, content: x}]\n"}
+	m.Net = s
+	const data = "#include-once\nhttps://example/part\n"
+	boot(t, m, Options{Given: given("one", data)})
+	kept, err := m.Files.List("/var/lib/cloud/instance/data/urlcache")
+	if err != nil || len(kept) != 1 || read(t, m, "/included") != "x" {
+		t.Fatalf("kept is %v, %v", kept, err)
+	}
+	if n, err := m.Files.Look("/var/lib/cloud/instance/data/urlcache/" + kept[0]); err != nil || n.Mode != 0o600 {
+		t.Errorf("others than root may read what was included: %v, %v", n.Mode, err)
+	}
+	s.down, s.last = true, machine.Request{}
+	if again := boot(t, m, Options{Given: given("one", data)}); again.config.Get("write_files") == nil || s.last.URL != "" {
+		t.Errorf("asked again was %q, and the configuration has %v", s.last.URL, again.config.Get("write_files"))
+	}
+}

@@ -44,5 +44,6 @@ func All() []Renderer {
 	return []Renderer{
 		rendererENI(),
 		rendererNetplan(),
+		rendererNetworkd(),
 	}
 }

@@ -1,8 +1,12 @@
 package engine
 
 import (
+	"bytes"
+	"compress/gzip"
 	"context"
+	"encoding/base64"
 	"errors"
+	"fmt"
 	"path"
 	"slices"
 	"strings"
@@ -242,6 +246,41 @@ func TestScriptThatCannotBePlaced(t *testing.T) {
 	}
 	if !slices.ContainsFunc(e.Verdicts(), func(v module.Verdict) bool { return v.Key == "vendor" && v.Verdict == module.Rejected }) {
 		t.Errorf("no verdict on the script among %+v", e.Verdicts())
+	}
+}
+
+// What is wrong with one part costs that part, and is said: the good one beside it is applied, and the boot ends.
+func TestBadPartsCostThemselves(t *testing.T) {
+	var bomb, packed bytes.Buffer
+	bomb.WriteString("#cloud-config\na0: &a0 [x, x, x, x, x, x, x, x, x, x]\n")
+	for i := range 12 {
+		fmt.Fprintf(&bomb, "a%[1]d: &a%[1]d [*a%[2]d, *a%[2]d, *a%[2]d, *a%[2]d, *a%[2]d, *a%[2]d, *a%[2]d, *a%[2]d]\n", i+1, i)
+	}
+	zip := gzip.NewWriter(&packed)
+	zip.Write(make([]byte, 100<<20))
+	zip.Close()
+	for name, part := range map[string]string{
+		"broken YAML":    "Content-Type: text/cloud-config\n\n#cloud-config\nruncmd: [a\nhostname: x\n",
+		"a wrong type":   "Content-Type: text/cloud-config\n\n#cloud-config\n- a\n- b\n",
+		"binary rubbish": "Content-Type: text/plain\nContent-Transfer-Encoding: base64\n\n" + base64.StdEncoding.EncodeToString([]byte("\x00\x01\xff\xfe\x80\x00")) + "\n",
+		"an alias bomb":  "Content-Type: text/cloud-config\n\n" + bomb.String(),
+		"a gzip bomb":    "Content-Type: application/gzip\nContent-Transfer-Encoding: base64\n\n" + base64.StdEncoding.EncodeToString(packed.Bytes()) + "\n",
+		"10 MB":          "Content-Type: text/plain\n\n" + strings.Repeat(strings.Repeat("x", 1023)+"\n", 10<<10),
+	} {
+		m := machine.Fake(debian, noon)
+		good := "Content-Type: text/cloud-config\n\n#cloud-config\nwrite_files: [{path: /good, content: x}]\n"
+		e := boot(t, m, Options{Given: given("b", "MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=b\n\n--b\n"+part+"\n--b\n"+good+"\n--b--\n")})
+		if !machine.Exists(m.Files, "/good") {
+			t.Errorf("%s: the good part was not applied", name)
+		}
+		if !slices.ContainsFunc(e.Verdicts(), func(v module.Verdict) bool {
+			return strings.HasPrefix(v.Origin, "user-data ") && (v.Verdict == module.Rejected || v.Verdict == module.Skipped) && v.Reason != ""
+		}) {
+			t.Errorf("%s: nobody is told: %+v", name, e.Verdicts())
+		}
+		if s := OpenBoot(m, "").Summary(t.Context()); s.Phase != Done || s.ExitStatus() != 2 {
+			t.Errorf("%s: the boot is %s and status ends with %d, want 2", name, s.Phase, s.ExitStatus())
+		}
 	}
 }
 

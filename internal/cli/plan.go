@@ -140,7 +140,7 @@ func (p *program) planJSON(list []machine.Planned, verdicts []module.Verdict) er
 	}{"openguest/plan/v1", []planChange{}, []module.Verdict{}}
 	for _, c := range list {
 		change := planChange{Module: c.Who, Kind: c.Kind, Path: c.Path, Diff: c.Diff, Argv: c.Argv, EachBoot: c.EachBoot, Detail: c.Detail}
-		if c.Path != "" && c.Kind != machine.KindRemove {
+		if c.Path != "" && c.Kind != machine.KindRemove && c.Kind != machine.KindDisk {
 			change.Mode, change.Owner = octal(c.Mode), fmt.Sprintf("%d:%d", c.UID, c.GID)
 		}
 		all.Changes = append(all.Changes, change)
@@ -208,7 +208,7 @@ func planLine(c machine.Planned) string {
 		return "the kernel's host name becomes " + c.Detail
 	case c.Kind == machine.KindLink:
 		return "the network link " + c.Detail
-	case c.Kind != machine.KindRemove:
+	case c.Kind != machine.KindRemove && c.Kind != machine.KindDisk:
 		text += fmt.Sprintf(" %v %d:%d", c.Mode, c.UID, c.GID)
 	}
 	if c.Cause != "" {

@@ -141,7 +141,8 @@ func (p *Packaging) binary(ctx context.Context) ([]byte, error) {
 
 // build builds the guest from the sources in this folder.
 func build(ctx context.Context, file, arch string) error {
-	c := exec.CommandContext(ctx, "go", "build", "-tags=nethttpomithttp2", "-trimpath", "-buildvcs=auto", "-ldflags=-s -w", "-o", file, "openguest/cmd/openguest")
+	args := append([]string{"build", "-buildvcs=auto", "-o", file}, pack.BuildFlags()...)
+	c := exec.CommandContext(ctx, "go", append(args, "openguest/cmd/openguest")...)
 	c.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+arch)
 	if out, err := c.CombinedOutput(); err != nil {
 		return fmt.Errorf("build the guest for %s: %w\n%s\nname a program that is built already with --program, or run this in the folder of openguest's sources", arch, err, bytes.TrimSpace(out))

@@ -17,6 +17,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"openguest/internal/pack"
 )
 
 const root = "../.."
@@ -187,7 +189,9 @@ const sizeLimit = 11 << 20
 // Row X06. A heavy guest slows every boot of every machine that carries it.
 func TestWeight(t *testing.T) {
 	bin := filepath.Join(t.TempDir(), "openguest")
-	build := exec.Command("go", "build", "-tags=nethttpomithttp2", "-trimpath", "-ldflags=-s -w -dumpdep", "-o", bin, "./cmd/openguest")
+	args := append([]string{"build", "-o", bin}, pack.BuildFlags()...)
+	args[len(args)-1] += " -dumpdep" // the flags of the linker are the last
+	build := exec.Command("go", append(args, "./cmd/openguest")...)
 	build.Dir = root
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	out, err := build.CombinedOutput()

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"openguest/internal/hostcli"
+	"openguest/internal/pack"
 	"openguest/internal/vm"
 )
 
@@ -29,7 +30,8 @@ var guestBuild = sync.OnceValues(func() (string, error) {
 		return "", err
 	}
 	name := filepath.Join(dir, "openguest")
-	c := exec.Command("go", "build", "-tags=nethttpomithttp2", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", name, "openguest/cmd/openguest")
+	args := append([]string{"build", "-buildvcs=false", "-o", name}, pack.BuildFlags()...)
+	c := exec.Command("go", append(args, "openguest/cmd/openguest")...)
 	c.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH=amd64")
 	c.Stderr = os.Stderr
 	return dir, c.Run()

@@ -18,6 +18,7 @@ var modules = []string{"virtio_pci", "virtio_blk", "ext4", "virtio_rng"}
 // mountScript mounts the root and puts the files of the machine over it.
 const mountScript = `#!/bin/busybox sh
 b=/bin/busybox
+echo "initrd: mounting the root"
 stop() { echo "initrd: $*"; $b sleep 2; $b reboot -f; }
 $b mount -t devtmpfs dev /dev
 $b mount -t proc proc /proc

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"time"
 
 	"openguest/internal/metadata"
 )
@@ -192,7 +193,39 @@ func (m *Machine) Boot() error {
 	return m.switchOn(m.config.Image.initrd())
 }
 
-func (m *Machine) switchOn(initrd string, more ...string) error {
+// Sometimes an emulated kernel hangs before its first program, where the host has much else to do. It has changed nothing by then, so
+// it is started again.
+const (
+	starts    = 3
+	startWait = time.Minute // a kernel takes two seconds
+)
+
+// switchOn boots, and waits until the initrd has said something.
+func (m *Machine) switchOn(initrd string) error {
+	for n := 1; ; n++ {
+		if err := m.power(initrd); err != nil {
+			return err
+		}
+		ctx, stop := context.WithTimeout(m.ctx, startWait)
+		err := m.console.wait(ctx, "initrd: ", m.Off())
+		stop()
+		switch {
+		case err == nil || m.ctx.Err() != nil:
+			return err
+		case m.isOff():
+			return m.offBecause()
+		case n == starts:
+			return fmt.Errorf("the machine's kernel hangs: %w", err)
+		}
+		m.config.Progress("the kernel hangs; starting it again")
+		if err := m.PowerCut(m.ctx); err != nil {
+			return err
+		}
+	}
+}
+
+// power starts QEMU.
+func (m *Machine) power(initrd string, more ...string) error {
 	p, err := startQEMU(m.ctx, append(m.arguments(initrd), more...), m.console, m.config.Keyboard)
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -270,7 +303,7 @@ func (m *Machine) Clone(ctx context.Context, snapshot string) (*Machine, error) 
 	if err != nil {
 		return nil, err
 	}
-	if err := c.switchOn(c.config.Image.initrd(), "-loadvm", snapshot); err != nil {
+	if err := c.power(c.config.Image.initrd(), "-loadvm", snapshot); err != nil {
 		c.Close()
 		return nil, err
 	}

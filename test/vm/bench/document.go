@@ -206,9 +206,8 @@ The limit of the first two rows is 0.10 and 0.15 seconds, and the spread of the 
 ## Where the time goes
 
 openguest waits for nothing before sshd, so what it adds is work, and on one processor all work before sshd delays it. Of a third of a
-second, the two calls of useradd take 0.08; the two stages without them 0.12, of which 0.04 is reading the program from a cold disk and
-0.03 the kernel's file system of the seed; the generator 0.03; and systemd, journald and udev 0.10 for units that the machine without an
-agent does not have. That one makes its host key in a service of its own, which takes 0.03.
+second, the two calls of useradd take 0.08, the rest of the two stages 0.12, and the generator 0.03; systemd, journald and udev take 0.10
+for units that the machine without an agent does not have. That one makes its host key in a service of its own, which takes 0.03.
 
 The script of openguest is done after the network is online, which the machine without an agent does not wait for.
 `

@@ -80,8 +80,8 @@ func (g *Guest) common(b *builder, libexec string) {
 	b.add(File{Name: "/usr/bin/openguest", Mode: 0o755, Data: g.Program})
 	b.link("/usr/bin/cloud-init", "openguest")
 	b.link("/usr/bin/cloud-id", "openguest")
-	b.add(File{Name: "/usr/bin/cloud-init-per", Mode: 0o755, Data: b.read("bin/cloud-init-per")})
-	b.add(File{Name: "/usr/share/man/man1/cloud-init-per.1.gz", Data: compressed(b.read("bin/cloud-init-per.1")), Doc: true})
+	b.add(File{Name: "/usr/bin/cloud-init-per", Mode: 0o755, Data: b.read("per/cloud-init-per")})
+	b.add(File{Name: "/usr/share/man/man1/cloud-init-per.1.gz", Data: compressed(b.read("per/cloud-init-per.1")), Doc: true})
 	b.link(libexec+"/ds-identify", strings.Repeat("../", strings.Count(libexec, "/")-1)+"bin/openguest")
 	b.link("/usr/lib/systemd/system-generators/openguest-generator", "../../../bin/openguest")
 	for _, name := range []string{"cloud-init-local.service", "cloud-config.service", "cloud-final.service", "cloud-config.target", "cloud-init.target", "openguest.target"} {

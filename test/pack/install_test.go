@@ -287,3 +287,45 @@ func TestBootWithoutCloud(t *testing.T) {
 	expect(t, got, "status", "status: disabled\nboot_status_code: disabled-by-generator")
 	expect(t, got, "ssh", "active")
 }
+
+// Row C19: what a person's bootcmd ran once under cloud-init would run again, or what is to run each time would not. The script runs
+// the real program and ours in the same way.
+func TestPer(t *testing.T) {
+	got := sandbox(t, `
+cp /usr/bin/cloud-init-per /root/real
+dpkg --install /packages/*.deb >/dev/null 2>&1
+try() {
+	rm -rf /var/lib/cloud/sem /var/lib/cloud/instance /var/lib/cloud/instances
+	mkdir -p /var/lib/cloud/instances/i/sem /var/lib/cloud/sem
+	ln -s instances/i /var/lib/cloud/instance
+	echo 0 >/var/lib/cloud/sem/bootper.by-old-name.once
+	for turn in 1 2; do
+		for frequency in once instance always; do
+			$1 $frequency a-name sh -c 'echo "$0 ran"; exit 3' "$frequency"
+			echo "$turn $frequency $?"
+		done
+		$1 once by-old-name echo again
+	done
+	for wrong in "" "once" "once name" "never name true" "once a/b true"; do
+		$1 $wrong 2>/dev/null
+		echo "$wrong: $?"
+	done
+	$1 --help >/dev/null
+	echo "help: $?"
+	cd /var/lib/cloud
+	for file in sem/* instance/sem/*; do echo "$file $(cut -f 1 $file)"; done
+	cd /
+}
+echo "## real"
+try /root/real
+echo "## ours"
+try /usr/bin/cloud-init-per
+echo "## which"
+cmp -s /root/real /usr/bin/cloud-init-per || echo another
+`, false)
+	expect(t, got, "which", "another")
+	expect(t, got, "ours", got["real"])
+	if !strings.Contains(got["ours"], "1 once 3\n") || !strings.Contains(got["ours"], "2 once 0\n") {
+		t.Errorf("neither did what it should: %s", got["ours"])
+	}
+}

@@ -93,6 +93,10 @@ func (g grower) grow(ctx context.Context, entry string) error {
 		g.Debug("'%s' SKIPPED: %v", entry, err)
 		return Skip(err.Error())
 	}
+	if why := g.hidden(device); why != "" {
+		g.Debug("'%s' SKIPPED: %s", entry, why)
+		return Skip(why)
+	}
 	results := g.Device(ctx, device)
 	if strings.HasPrefix(device.MappedID, "CRYPT-") && !hasFailed(results) {
 		results = append(results, g.growEncrypted(ctx, device))
@@ -106,6 +110,17 @@ func (g grower) grow(ctx context.Context, entry string) error {
 		all = errors.Join(all, g.tell(name, r))
 	}
 	return cmp.Or(all, whySkipped(results))
+}
+
+// hidden says why a disk of the kernel's is not ours: in a container it is the host's, whether its node is there or not.
+func (e *Env) hidden(device machine.BlockDevice) string {
+	switch {
+	case e.Machine.Facts.IsContainer():
+		return "this is a container, and the disk is its host's"
+	case !machine.Exists(e.Machine.Files, device.Path()):
+		return fmt.Sprintf("stat of '%s' failed: there is no such device", device.Path())
+	}
+	return ""
 }
 
 func hasFailed(results []disk.Result) bool {

@@ -59,6 +59,7 @@ func (e *Env) resizeWord(k *resizefsKeys, word string) (wanted, later bool) {
 func (e *Env) resizeRoot(ctx context.Context) error {
 	facts := e.Machine.Facts
 	mount := facts.MountOf("/")
+	device := facts.MountedOn(mount)
 	info := fmt.Sprintf("dev=%s mnt_point=%s path=/", mount.Source, mount.Point)
 	switch {
 	case mount.Point == "":
@@ -68,8 +69,10 @@ func (e *Env) resizeRoot(ctx context.Context) error {
 		return nil
 	case mount.Source == "overlayroot":
 		return Skip("Not attempting to resize devpath 'overlayroot': " + info)
-	case mount.Type != "zfs" && facts.MountedOn(mount).Name == "":
+	case mount.Type != "zfs" && device.Name == "":
 		return Skip(fmt.Sprintf("Device '%s' did not exist. cannot resize: %s", mount.Source, info))
+	case mount.Type != "zfs" && e.hidden(device) != "":
+		return Skip(e.hidden(device))
 	}
 	e.Debug("resize_info: %s", info)
 	result := disk.Grower{Machine: e.Machine}.FileSystem(ctx, mount)

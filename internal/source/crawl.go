@@ -1,11 +1,12 @@
 package source
 
 import (
+	"bytes"
 	"cmp"
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
-	"maps"
 	"path"
 	"strconv"
 	"strings"
@@ -49,13 +50,20 @@ func (l limits) all() time.Duration {
 type client struct {
 	e      *Env
 	base   string            // the address that answers, without a slash at its end
+	method string            // empty: GET
 	header map[string]string // of every request
 	limits limits
+
+	// renew, where it is set, gives other headers for the time after an answer 401: a token may expire while we ask.
+	renew    func(ctx context.Context) (map[string]string, error)
+	renewing sync.Mutex
 }
 
 // request is a question for what is below the base.
 func (c *client) request(name string) machine.Request {
-	return machine.Request{URL: join(c.base, name), Header: c.header, Tries: c.limits.tries, Timeout: c.limits.timeout, Wait: c.limits.pause}
+	c.renewing.Lock()
+	defer c.renewing.Unlock()
+	return machine.Request{URL: join(c.base, name), Method: c.method, Header: c.header, Tries: c.limits.tries, Timeout: c.limits.timeout, Wait: c.limits.pause}
 }
 
 // join puts a name behind an address.
@@ -83,7 +91,7 @@ func (c *client) first(ctx context.Context, name string, bases ...string) (machi
 				outcomes <- outcome{base: base, err: err}
 				return
 			}
-			r := (&client{c.e, base, c.header, c.limits}).request(name)
+			r := (&client{base: base, method: c.method, header: c.header, limits: c.limits}).request(name)
 			if r.Tries = 1; c.limits.wait > 0 {
 				r.Tries = 1 << 20
 			}
@@ -98,9 +106,37 @@ func (c *client) first(ctx context.Context, name string, bases ...string) (machi
 			c.base = o.base
 			return o.answer, nil
 		}
-		errs = append(errs, o.err)
+		if errs = append(errs, o.err); c.method != "" && isRefusal(o.err) {
+			break // who refuses a token speaks for the other addresses too
+		}
 	}
 	return machine.Response{}, fmt.Errorf("%w: %w", ErrSilent, errors.Join(errs...))
+}
+
+// isRefusal says that a server answered, and will answer so again.
+func isRefusal(err error) bool {
+	var status *machine.StatusError
+	return errors.As(err, &status) && status.Status/100 == 4 && status.Status != 408 && status.Status != 429
+}
+
+// reach brings up a network, where that is needed, and settles on an address of the cloud through it. open is called
+// until it succeeds, and not again after that. Who has no error must call close of what it returns.
+func (e *Env) reach(ctx context.Context, w want, open func(ctx context.Context) error) (*Early, error) {
+	isOpen := false
+	w.Works = func(ctx context.Context, _ *Early) error {
+		err := open(ctx)
+		isOpen = err == nil
+		return err
+	}
+	n, err := e.early(ctx, w)
+	if err != nil || isOpen {
+		return n, err
+	}
+	if err := open(ctx); err != nil {
+		n.close()
+		return nil, err
+	}
+	return n, nil
 }
 
 // sleep waits, but no longer than ctx.
@@ -117,19 +153,47 @@ func sleep(ctx context.Context, d time.Duration) error {
 
 // get is what the cloud says under a name. Where there is no such thing the error is an ErrNone.
 func (c *client) get(ctx context.Context, name string) ([]byte, error) {
-	answer, err := c.e.Machine.Net.Fetch(ctx, c.request(name))
+	r := c.request(name)
+	answer, err := c.e.Machine.Net.Fetch(ctx, r)
+	var status *machine.StatusError
+	if c.renew != nil && errors.As(err, &status) && status.Status == 401 {
+		if r.Header, err = c.renewed(ctx, r.Header); err == nil {
+			answer, err = c.e.Machine.Net.Fetch(ctx, r)
+		}
+	}
 	return answer.Body, err
 }
 
-// all is what the cloud says under several names, asked for at the same time. What is not there is left out; the error is
-// that of the first name which could not be had for another reason.
-func (c *client) all(ctx context.Context, names ...string) (map[string][]byte, error) {
+// renewed are the headers that take the place of refused ones. Of several requests that were refused at the same time,
+// only the first asks for them.
+func (c *client) renewed(ctx context.Context, refused map[string]string) (map[string]string, error) {
+	c.renewing.Lock()
+	defer c.renewing.Unlock()
+	if maps.Equal(c.header, refused) {
+		header, err := c.renew(ctx)
+		if err != nil {
+			return nil, err
+		}
+		c.header = header
+	}
+	return c.header, nil
+}
+
+// each is what the cloud says under each of several names, asked for at the same time: a body or an error.
+func (c *client) each(ctx context.Context, names ...string) ([][]byte, []error) {
 	bodies, errs := make([][]byte, len(names)), make([]error, len(names))
 	var asking sync.WaitGroup
 	for i, name := range names {
 		asking.Go(func() { bodies[i], errs[i] = c.get(ctx, name) })
 	}
 	asking.Wait()
+	return bodies, errs
+}
+
+// all is what the cloud says under several names, asked for at the same time. What is not there is left out; the error is
+// that of the first name which could not be had for another reason.
+func (c *client) all(ctx context.Context, names ...string) (map[string][]byte, error) {
+	bodies, errs := c.each(ctx, names...)
 	found := map[string][]byte{}
 	for i, name := range names {
 		switch {
@@ -214,6 +278,10 @@ func (w *walk) folder(at string, depth int) map[string]any {
 	if !ok || depth > treeDepth {
 		return map[string]any{}
 	}
+	if depth == 0 && strings.HasPrefix(strings.TrimSpace(string(body)), "<") {
+		w.fail(fmt.Errorf("read %s: it should be a list of names, but is a web page", join(w.client.base, at)))
+		return map[string]any{}
+	}
 	all := map[string]any{}
 	var mutex sync.Mutex
 	var reading sync.WaitGroup
@@ -223,6 +291,7 @@ func (w *walk) folder(at string, depth int) map[string]any {
 		if key == "" || w.skip != nil && w.skip(path.Join(at, name)) {
 			continue
 		}
+		name = escapeName(name)
 		if entries++; entries > treeNames {
 			w.fail(fmt.Errorf("read %s: it lists more than %d names", at, treeNames))
 			break
@@ -231,7 +300,7 @@ func (w *walk) folder(at string, depth int) map[string]any {
 			value, ok := w.value(at+name, folder, depth)
 			mutex.Lock()
 			defer mutex.Unlock()
-			if ok {
+			if _, there := all[key]; ok && (folder || !there) {
 				all[key] = value
 			}
 		})
@@ -243,11 +312,11 @@ func (w *walk) folder(at string, depth int) map[string]any {
 // entryOf is what a line of a folder stands for: the key that it gets, and the name that it is asked by. A line "0=name" is
 // a public key, which is one folder deeper.
 func entryOf(line string) (key, name string, folder bool) {
-	if number, key, ok := strings.Cut(line, "="); ok {
+	if number, key, ok := strings.Cut(line, "="); ok && number != "" && strings.Trim(number, "0123456789") == "" {
 		return key, number + "/openssh-key", false
 	}
 	key = strings.TrimSuffix(line, "/")
-	if strings.ContainsAny(key, "/?#") || key == "." || key == ".." {
+	if strings.Contains(key, "/") || key == "." || key == ".." {
 		return "", "", false
 	}
 	return key, line, strings.HasSuffix(line, "/")
@@ -261,22 +330,27 @@ func (w *walk) value(name string, folder bool, depth int) (any, bool) {
 	return leaf(body), ok
 }
 
+// escapeName writes a name, such as a person's own for a tag, as it may stand in an address.
+func escapeName(name string) string {
+	return escapeIllegal(strings.NewReplacer("%", "%25", "?", "%3F", "#", "%23").Replace(name))
+}
+
 // leaf is the value that a text stands for: what its JSON says, a list of its lines, or the text itself.
 func leaf(body []byte) any {
-	text := strings.TrimSpace(string(body))
-	if strings.HasPrefix(text, "{") {
-		if data, err := conf.ReadJSON([]byte(text)); err == nil {
+	text := strings.ToValidUTF8(string(body), "\uFFFD")
+	if inside := strings.TrimSpace(text); strings.HasPrefix(inside, "{") {
+		if data, err := conf.ReadJSON([]byte(inside)); err == nil {
 			return data
 		}
 	}
-	if strings.Contains(text, "\n") {
-		var lines []any
-		for line := range strings.Lines(text) {
-			lines = append(lines, strings.TrimRight(line, "\r\n"))
-		}
-		return lines
+	if !strings.Contains(text, "\n") {
+		return text
 	}
-	return text
+	var lines []any
+	for line := range strings.Lines(text) {
+		lines = append(lines, strings.TrimRight(line, "\r\n"))
+	}
+	return lines
 }
 
 // vendorData is what a cloud's JSON means for us: a text is the data; of an object the value of "cloud-init" is; a list is an
@@ -300,14 +374,4 @@ func vendorData(e *Env, where string, data any) []byte {
 // keyLines are public keys out of plain data: a text with a line for each, a list, or a map from names to either.
 func keyLines(e *Env, where string, data any) []instance.Key {
 	return keysOf(e, conf.Of(data, conf.Origin{Part: where}))
-}
-
-// merged is a copy of a map with the entries of another over it.
-func merged(a, b map[string]any) map[string]any {
-	out := maps.Clone(a)
-	if out == nil {
-		out = map[string]any{}
-	}
-	maps.Copy(out, b)
-	return out
 }

@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"maps"
 	"path"
 	"strconv"
 	"strings"
@@ -110,7 +111,19 @@ func (c *client) first(ctx context.Context, name string, bases ...string) (machi
 			break // who refuses a token speaks for the other addresses too
 		}
 	}
-	return machine.Response{}, fmt.Errorf("%w: %w", ErrSilent, errors.Join(errs...))
+	return machine.Response{}, fmt.Errorf("%w: %w", ErrSilent, inALine(errs))
+}
+
+// inALine are several errors as one that has no line break in it.
+func inALine(errs []error) (all error) {
+	for _, err := range errs {
+		if all == nil {
+			all = err
+			continue
+		}
+		all = fmt.Errorf("%w; %w", all, err)
+	}
+	return all
 }
 
 // isRefusal says that a server answered, and will answer so again.
@@ -374,4 +387,28 @@ func vendorData(e *Env, where string, data any) []byte {
 // keyLines are public keys out of plain data: a text with a line for each, a list, or a map from names to either.
 func keyLines(e *Env, where string, data any) []instance.Key {
 	return keysOf(e, conf.Of(data, conf.Origin{Part: where}))
+}
+
+// isIdentity says whether what a cloud gave as the id of a machine can be one. A web page or a sentence is none.
+func isIdentity(id string) bool {
+	return id != "" && len(id) <= maxID && !strings.ContainsFunc(id, func(r rune) bool { return r <= ' ' || r >= 0x7f || r == '<' || r == '>' })
+}
+
+// unbase64 is what data stands for that some people give encoded and others as it is. Only what is base64 to the last byte
+// is taken for it.
+func unbase64(data []byte) []byte {
+	plain, err := base64.StdEncoding.DecodeString(string(data))
+	if err != nil || bytes.ContainsAny(data, "\r\n") {
+		return data
+	}
+	return plain
+}
+
+// detail is how a source describes itself that says no more than its name. cloud-init has a second class of it for the
+// time before the network is up.
+func (e *Env) detail(name string) string {
+	if e.Stage == Local {
+		name += "Local"
+	}
+	return "DataSource" + name
 }

@@ -107,8 +107,12 @@ func (r Rewrite) unknown(known []Extent) (forget, tell []kernelChange) {
 
 // knownPartitions are those of a disk that the kernel knows.
 func knownPartitions(files Files, disk string) (known []Extent) {
-	for _, b := range blockDevices(files) {
-		if b.Parent == disk && b.Partition > 0 {
+	names, _ := files.List("/sys/class/block")
+	for _, name := range names {
+		if !strings.HasPrefix(name, disk) || name == disk {
+			continue
+		}
+		if b := blockDevice(files, name); b.Parent == disk && b.Partition > 0 {
 			known = append(known, Extent{b.Partition, b.Start, b.Size})
 		}
 	}

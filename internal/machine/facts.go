@@ -229,25 +229,33 @@ func (f *Facts) BlockDevices() []BlockDevice { return blockDevices(f.files) }
 func blockDevices(files Files) (all []BlockDevice) {
 	names, _ := files.List("/sys/class/block")
 	for _, name := range names {
-		a := attributes{files, "/sys/class/block/" + name}
-		b := BlockDevice{
-			Name:      name,
-			Size:      a.number("size") * 512, // the kernel's sector, whatever the device's is
-			Partition: int(a.number("partition")),
-			Start:     a.number("start") * 512,
-			Number:    a.text("dev"),
-			ReadOnly:  a.text("ro") == "1",
-			Removable: a.text("removable") == "1",
-		}
-		if a.has("dm") {
-			b.Mapped, b.MappedID = a.text("dm/name"), a.text("dm/uuid")
-		}
-		if link, err := files.Look(a.folder); err == nil && b.Partition > 0 {
-			b.Parent = path.Base(path.Dir(link.Data))
-		}
-		all = append(all, b)
+		all = append(all, blockDevice(files, name))
 	}
 	return all
+}
+
+// blockDevice reads what /sys says of one device.
+func blockDevice(files Files, name string) BlockDevice {
+	a := attributes{files, "/sys/class/block/" + name}
+	link, err := files.Look(a.folder)
+	if err == nil && link.Mode.Type() == fs.ModeSymlink {
+		a.folder = path.Join("/sys/class/block", link.Data) // each attribute costs the way to it
+	}
+	b := BlockDevice{
+		Name:      name,
+		Size:      a.number("size") * 512, // the kernel's sector, whatever the device's is
+		Partition: int(a.number("partition")),
+		Number:    a.text("dev"),
+		ReadOnly:  a.text("ro") == "1",
+		Removable: a.text("removable") == "1",
+	}
+	if b.Partition > 0 {
+		b.Start, b.Parent = a.number("start")*512, path.Base(path.Dir(a.folder))
+	}
+	if a.has("dm") {
+		b.Mapped, b.MappedID = a.text("dm/name"), a.text("dm/uuid")
+	}
+	return b
 }
 
 // attributes are the files of a device's folder below /sys.

@@ -63,24 +63,37 @@ func (f *Facts) MountOf(name string) (found Mount) {
 // MountedOn is the block device that a mount stands on; its Name is empty where there is none, as for a network's file system.
 // The number counts more than the source: a kernel without an initramfs calls its root /dev/root.
 func (f *Facts) MountedOn(m Mount) BlockDevice {
+	if link, err := f.files.Look("/sys/dev/block/" + m.Number); err == nil && link.Data != "" {
+		return blockDevice(f.files, path.Base(link.Data))
+	}
+	if device := f.BlockDevice(m.Source); device.Name != "" || !strings.HasPrefix(m.Source, "/dev/") {
+		return device
+	}
+	return f.find(func(b BlockDevice) bool { return b.Number == m.Number && m.Number != "" })
+}
+
+// find is the first device that fits.
+func (f *Facts) find(fits func(BlockDevice) bool) BlockDevice {
 	all := f.BlockDevices()
-	if at := slices.IndexFunc(all, func(b BlockDevice) bool { return b.Number == m.Number && m.Number != "" }); at >= 0 {
+	if at := slices.IndexFunc(all, fits); at >= 0 {
 		return all[at]
 	}
-	if !strings.HasPrefix(m.Source, "/dev/") {
-		return BlockDevice{}
-	}
-	return f.BlockDevice(m.Source)
+	return BlockDevice{}
 }
 
 // BlockDevice is the device that a name below /dev leads to, through the links that udev makes; its Name is empty where there
 // is none.
 func (f *Facts) BlockDevice(name string) BlockDevice {
 	name = f.behindLinks(path.Clean(name))
-	for _, b := range f.BlockDevices() {
-		if b.Path() == name || b.Mapped != "" && name == "/dev/mapper/"+b.Mapped {
-			return b
-		}
+	inside, ok := strings.CutPrefix(name, "/dev/")
+	if !ok {
+		return BlockDevice{}
+	}
+	if mapped, ok := strings.CutPrefix(inside, "mapper/"); ok {
+		return f.find(func(b BlockDevice) bool { return b.Mapped == mapped && mapped != "" })
+	}
+	if inside = kernelDisk(name); Exists(f.files, "/sys/class/block/"+inside) {
+		return blockDevice(f.files, inside)
 	}
 	return BlockDevice{}
 }
@@ -103,10 +116,8 @@ func (f *Facts) behindLinks(name string) string {
 // Below are the devices that one of device mapper's is made of.
 func (f *Facts) Below(b BlockDevice) (all []BlockDevice) {
 	names, _ := f.files.List("/sys/class/block/" + b.Name + "/slaves")
-	for _, device := range f.BlockDevices() {
-		if slices.Contains(names, device.Name) {
-			all = append(all, device)
-		}
+	for _, name := range names {
+		all = append(all, blockDevice(f.files, name))
 	}
 	return all
 }

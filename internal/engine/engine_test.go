@@ -272,7 +272,7 @@ func TestIdentityNeedsProof(t *testing.T) {
 	if got := boot(t, m, Options{}).now; got == nil || got.ID != "kept" {
 		t.Errorf("the cloud is silent, and the machine became %+v", got)
 	}
-	if !sameUUID("00112233-4455-6677-8899-aabbccddeeff", "33221100-5544-7766-8899-AABBCCDDEEFF") {
+	if !machine.SameUUID("00112233-4455-6677-8899-aabbccddeeff", "33221100-5544-7766-8899-AABBCCDDEEFF") {
 		t.Error("the same uuid in the other byte order was taken for another machine's")
 	}
 	m.Files.Put("/sys/class/dmi/id/product_uuid", machine.File(0o444, "ffffffff-0000-0000-0000-000000000000\n"))

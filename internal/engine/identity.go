@@ -139,7 +139,7 @@ func (e *Engine) recall() *instance.Instance {
 	if err != nil || last.Instance == nil {
 		return nil
 	}
-	if !sameUUID(last.UUID, e.machine.Facts.DMI("product_uuid")) {
+	if !machine.SameUUID(last.UUID, e.machine.Facts.DMI("product_uuid")) {
 		e.log.Log(module.Info, "this is another machine than the one that was the instance %s", last.Instance.ID)
 		return nil
 	}
@@ -155,25 +155,6 @@ func readKept(text string) (last kept, err error) {
 		conf.Numbered(last.Instance.Tree)
 	}
 	return last, err
-}
-
-// sameUUID compares two product uuids. Firmware may write the first three fields the other way round.
-func sameUUID(a, b string) bool {
-	a, b = strings.ToLower(a), strings.ToLower(b)
-	return a == b || a == swapped(b)
-}
-
-// swapped is a uuid with the bytes of its first three fields in the other order.
-func swapped(uuid string) string {
-	fields := strings.Split(uuid, "-")
-	for i := range min(3, len(fields)) {
-		f, turned := fields[i], ""
-		for j := len(f); j >= 2; j -= 2 {
-			turned += f[j-2 : j]
-		}
-		fields[i] = turned
-	}
-	return strings.Join(fields, "-")
 }
 
 // resume takes up the instance of this boot, as an earlier stage left it.

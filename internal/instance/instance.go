@@ -22,6 +22,8 @@ type Instance struct {
 	VendorData  []byte `json:"vendor_data"`
 	VendorData2 []byte `json:"vendor_data2"`
 
+	Files []File `json:"files,omitempty"` // to write when the machine becomes this instance
+
 	RandomSeed []byte         `json:"random_seed"`
 	Network    *Network       `json:"network"`   // nil: the cloud does not say
 	Metadata   map[string]any `json:"metadata"`  // what the cloud said, for templates and queries: ds.meta_data
@@ -32,6 +34,12 @@ type Instance struct {
 // A Key is one line of a cloud's public keys.
 type Key struct {
 	Line string `json:"line"`
+}
+
+// A File is one that the cloud puts into the machine.
+type File struct {
+	Path    string `json:"path"`
+	Content []byte `json:"content"`
 }
 
 // Network is the cloud's own description of the network.

@@ -13,6 +13,7 @@ import (
 const (
 	modeLocal    = "local"
 	modeNet      = "net"
+	modePass     = "pass" // only files and the network are used, and the source is not
 	modeDisabled = "disabled"
 )
 

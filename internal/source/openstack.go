@@ -1,18 +1,104 @@
 package source
 
 import (
+	"bytes"
+	"context"
+	"fmt"
 	"strings"
 
+	"openguest/internal/instance"
 	"openguest/internal/machine"
 )
 
 // openStack is the source of machines that ask OpenStack's metadata service.
 func openStack() *Source {
 	return &Source{
-		Name:  "OpenStack",
-		Doc:   "The metadata service of OpenStack at 169.254.169.254 and fe80::a9fe:a9fe: the tree /openstack, and the one that EC2 has.",
+		Name: "OpenStack",
+		Doc: "The metadata service of OpenStack at 169.254.169.254 and fe80::a9fe:a9fe: the tree /openstack. The one that EC2 has is read " +
+			"where user-data speaks of what only that says: ec2_metadata, or ephemeral disks.",
 		Match: matchOpenStack,
+		Fetch: fetchOpenStack,
+		Check: checkUUID,
 	}
+}
+
+// fetchOpenStack asks for the versions of the tree at all addresses, and where one answers, for all documents at once.
+func fetchOpenStack(ctx context.Context, e *Env) (*instance.Instance, error) {
+	c := &client{e: e, limits: e.limits("OpenStack", defaultLimits())}
+	var versions machine.Response
+	ask := func(ctx context.Context, n *Early) (err error) {
+		versions, err = c.first(ctx, "openstack", openStackAddresses(e, n)...)
+		return err
+	}
+	n, err := e.early(ctx, want{Source: "OpenStack", IPv6: true, Works: ask})
+	if err != nil {
+		return nil, err
+	}
+	defer n.close()
+	ctx, cancel := context.WithTimeoutCause(ctx, c.limits.all(), fmt.Errorf("OpenStack's metadata took longer than %v", c.limits.all()))
+	defer cancel()
+	if n.Link == "" {
+		if err := ask(ctx, n); err != nil {
+			return nil, err
+		}
+	}
+	t := openStackTree{e, c.base, func(names ...string) ([][]byte, []error) { return c.each(ctx, names...) }}
+	in, err := t.instance(strings.Fields(string(versions.Body)))
+	if err != nil {
+		return nil, err
+	}
+	return c.openStack(ctx, in)
+}
+
+// openStackAddresses are where the service may be. IPv4 comes first: where the link's own addresses lead nowhere, asking
+// there costs a head start.
+func openStackAddresses(e *Env, n *Early) (addresses []string) {
+	if given := e.config("OpenStack").Get("metadata_urls").Strings(); len(given) > 0 {
+		return given
+	}
+	link := n.Link
+	if nics := machine.FallbackNICs(e.Machine.Facts.NICs()); link == "" && len(nics) > 0 {
+		link = nics[0].Name
+	}
+	if n.Link == "" || n.Lease != nil {
+		addresses = append(addresses, "http://169.254.169.254")
+	}
+	if link != "" && (n.Link == "" || n.LinkLocal.IsValid()) {
+		addresses = append(addresses, "http://[fe80::a9fe:a9fe%25"+link+"]")
+	}
+	return addresses
+}
+
+// openStack completes an instance that the service described.
+func (c *client) openStack(ctx context.Context, in *instance.Instance) (*instance.Instance, error) {
+	in.Source, in.Detail, in.Platform, in.Subplatform = "OpenStack", "DataSourceOpenStack", "openstack", "metadata ("+c.base+")"
+	if in.Cloud == "" {
+		in.Cloud = "openstack"
+	}
+	if c.e.Stage == Local {
+		in.Detail += "Local"
+	}
+	if in.Mode = dsmode(c.e, metaMode(in)); in.Mode == modeDisabled {
+		return nil, fmt.Errorf("%w: its dsmode is disabled", ErrAbsent)
+	}
+	in.Detail += " [" + in.Mode + ",ver=2]"
+	if !c.e.config("OpenStack").Get("apply_network_config").Truth(true) {
+		in.Network = nil
+	}
+	if needsEC2(in.UserData) || needsEC2(in.VendorData) || needsEC2(in.VendorData2) {
+		tree, err := c.tree(ctx, "latest/meta-data", func(name string) bool { return strings.Contains(name, "security-credentials") })
+		if err != nil {
+			c.e.warn("the metadata that OpenStack has in EC2's form is left out: %v", err)
+		} else {
+			in.Tree["ec2_metadata"] = tree
+		}
+	}
+	return in, nil
+}
+
+// needsEC2 says that a document speaks of what only EC2's tree says. To read that takes many requests.
+func needsEC2(document []byte) bool {
+	return bytes.Contains(document, []byte("ec2_metadata")) || bytes.Contains(document, []byte("ephemeral"))
 }
 
 // matchOpenStack looks for Nova's names and those of the clouds that are built on it. A config drive says the same without a

@@ -17,7 +17,11 @@ var askedOverHTTP = map[string]struct {
 	fetch  func(context.Context, *Env) (*instance.Instance, error)
 	config string
 }{
-	"GCE": {fetchGCE, `datasource: {GCE: {metadata_url: "%[1]s/computeMetadata/v1/", timeout: 0.3, max_wait: 0.3, retries: 1, sec_between_retries: 0.01}}`},
+	"DigitalOcean": {digitalOcean().Fetch, `datasource: {DigitalOcean: {metadata_url: "%[1]s/metadata/v1.json", timeout: 0.3, max_wait: 0.3, retries: 1, sec_between_retries: 0.01}}`},
+	"Hetzner":      {fetchHetzner, `datasource: {Hetzner: {metadata_url: "%[1]s/hetzner/v1", timeout: 0.3, max_wait: 0.3, retries: 1, sec_between_retries: 0.01}}`},
+	"UpCloud":      {upCloud().Fetch, `datasource: {UpCloud: {metadata_url: "%[1]s/metadata/v1.json", timeout: 0.3, max_wait: 0.3, retries: 1, sec_between_retries: 0.01}}`},
+	"Vultr":        {vultr().Fetch, `datasource: {Vultr: {metadata_url: "%[1]s/v1.json", timeout: 0.3, max_wait: 0.3, retries: 1, sec_between_retries: 0.01}}`},
+	"GCE":          {fetchGCE, `datasource: {GCE: {metadata_url: "%[1]s/computeMetadata/v1/", timeout: 0.3, max_wait: 0.3, retries: 1, sec_between_retries: 0.01}}`},
 }
 
 // faults are what a server may do wrong.

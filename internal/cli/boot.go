@@ -18,17 +18,18 @@ func (p *program) bootCommands() []*cobra.Command {
 }
 
 func (p *program) initCommand() *cobra.Command {
-	local := false
+	local, await := false, false
 	c := &cobra.Command{Use: "init", Short: "Find out which machine this is, and run the first modules", Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			stage := engine.Network
 			if local {
 				stage = engine.Local
 			}
-			return p.live("init", func(e *engine.Engine) (int, error) { return e.Run(c.Context(), stage) })
+			return p.live("init", engine.Options{Await: await}, func(e *engine.Engine) (int, error) { return e.Run(c.Context(), stage) })
 		}}
 	p.fileFlag(c)
 	c.Flags().BoolVarP(&local, "local", "l", false, "the stage before the network is up")
+	c.Flags().BoolVar(&await, "await-network", false, "wait for the network where something needs it")
 	return c
 }
 
@@ -39,7 +40,7 @@ func (p *program) modulesCommand() *cobra.Command {
 			if mode != "init" && mode != "config" && mode != "final" {
 				return usageError{c, fmt.Errorf("argument --mode/-m: invalid choice: '%s' (choose from 'init', 'config', 'final')", mode)}
 			}
-			return p.live("modules", func(e *engine.Engine) (int, error) { return e.Modules(c.Context(), module.Stage(mode)) })
+			return p.live("modules", engine.Options{}, func(e *engine.Engine) (int, error) { return e.Modules(c.Context(), module.Stage(mode)) })
 		}}
 	p.fileFlag(c)
 	c.Flags().StringVarP(&mode, "mode", "m", mode, "init, config or final")
@@ -105,7 +106,7 @@ func (p *program) bootCommand() *cobra.Command {
 }
 
 // live runs a stage on the running system; the exit status is the number of errors.
-func (p *program) live(what string, run func(*engine.Engine) (int, error)) error {
+func (p *program) live(what string, o engine.Options, run func(*engine.Engine) (int, error)) error {
 	if err := needRoot(what); err != nil {
 		return err
 	}
@@ -113,7 +114,7 @@ func (p *program) live(what string, run func(*engine.Engine) (int, error)) error
 	if err != nil {
 		return err
 	}
-	failed, err := run(p.engine(m, engine.Options{}))
+	failed, err := run(p.engine(m, o))
 	p.status = min(failed, 255)
 	return p.disabled(err)
 }

@@ -72,6 +72,8 @@ type Options struct {
 	Progress func(Step)
 	// Terminal says that a person is looking: the log's warnings are not repeated on the error output.
 	Terminal bool
+	// Await says that the network stage runs beside what brings the network up: what needs that waits for it.
+	Await bool
 }
 
 // A Step is one module, begun or ended.

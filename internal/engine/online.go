@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"path"
 	"slices"
 	"strings"
@@ -13,31 +14,51 @@ import (
 )
 
 // onlineBudget is how long the network stage waits for the network where something in it needs that. Our units are after no service
-// that brings the network up, so that a machine without one can be logged in to at once.
-const onlineBudget = 30 * time.Second
+// that brings the network up, so that a machine without one can be logged in to at once. A default route comes with the address or
+// never: there are networks without one.
+const (
+	onlineBudget = 30 * time.Second
+	routeBudget  = 3 * time.Second
+)
 
-// awaitOnline waits until there is a default route, once in the network stage. In the local stage the network is not there to come,
-// and a machine without a network card has none to wait for.
+// awaitOnline waits until the machine has an address, once in the network stage, where the init system starts that beside what brings
+// the network up.
 func (e *Engine) awaitOnline(ctx context.Context, what string) {
-	if e.stage != Network || e.isAwaited {
+	if !e.options.Await || e.stage != Network || e.isAwaited {
 		return
 	}
 	e.isAwaited = true
-	ctx, cancel := context.WithTimeout(ctx, onlineBudget)
-	defer cancel()
 	start := e.machine.Clock.Uptime()
-	waited := false
-	_, err := e.machine.Links.Wait(ctx, func(s machine.LinkState) bool {
-		there := s.IsOnline() || !hasCard(s)
+	waited, err := e.awaitLinkState(ctx, onlineBudget, hasAddress)
+	if errors.Is(err, context.DeadlineExceeded) {
+		e.log.Log(module.Warning, "%s needs the network, but there is no address after %v; the boot goes on without", what, onlineBudget)
+		return
+	}
+	further, _ := e.awaitLinkState(ctx, routeBudget, machine.LinkState.IsOnline)
+	if waited || further {
+		e.log.Log(module.Debug, "net: waited %.3f seconds for the network, which %s needs", (e.machine.Clock.Uptime() - start).Seconds(), what)
+	}
+}
+
+// awaitLinkState waits until something is so, or there is no card through which it could become so.
+func (e *Engine) awaitLinkState(ctx context.Context, budget time.Duration, isSo func(machine.LinkState) bool) (waited bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, budget)
+	defer cancel()
+	_, err = e.machine.Links.Wait(ctx, func(s machine.LinkState) bool {
+		there := isSo(s) || !hasCard(s)
 		waited = waited || !there
 		return there
 	})
-	switch {
-	case ctx.Err() != nil:
-		e.log.Log(module.Warning, "%s needs the network, but there is no default route after %v; the boot goes on without", what, onlineBudget)
-	case err == nil && waited:
-		e.log.Log(module.Debug, "net: waited %.3f seconds for the network, which %s needs", (e.machine.Clock.Uptime() - start).Seconds(), what)
-	}
+	return waited, err
+}
+
+// hasAddress says whether there is an address by which others can be reached.
+func hasAddress(s machine.LinkState) bool {
+	return slices.ContainsFunc(s.Links, func(l machine.NetLink) bool {
+		return l.Up && l.Carrier && !l.Loopback && slices.ContainsFunc(l.Addresses, func(a machine.Address) bool {
+			return !a.Tentative && !a.Duplicate && !a.Addr().IsLinkLocalUnicast()
+		})
+	})
 }
 
 // hasCard says whether there is an interface through which a network could come.

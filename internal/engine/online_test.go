@@ -28,13 +28,17 @@ func TestSkipNetwork(t *testing.T) {
 	}
 }
 
-// slow are links of which the first one has a default route after a while.
-func slow(after time.Duration) *machine.FakeLinks {
+// slow are links of which the first one has an address after a while, and a default route at once then, if it has one.
+func slow(after time.Duration, route bool) *machine.FakeLinks {
 	card := netLink("ens3", "52:54:00:00:00:01")
 	card.Up, card.Carrier, card.Settled = true, true, true
 	links := machine.NewFakeLinks(machine.LinkState{Links: []machine.NetLink{card}})
-	route := machine.Route{Link: "ens3", To: netip.MustParsePrefix("0.0.0.0/0"), Via: netip.MustParseAddr("10.0.2.2")}
-	time.AfterFunc(after, func() { links.Apply(machine.LinkChange{Do: machine.RouteAdd, Link: "ens3", Route: route}) })
+	changes := []machine.LinkChange{{Do: machine.AddressAdd, Link: "ens3", Address: netip.MustParsePrefix("10.0.2.15/24")}}
+	if route {
+		to := machine.Route{Link: "ens3", To: netip.MustParsePrefix("0.0.0.0/0"), Via: netip.MustParseAddr("10.0.2.2")}
+		changes = append(changes, machine.LinkChange{Do: machine.RouteAdd, Link: "ens3", Route: to})
+	}
+	time.AfterFunc(after, func() { links.Apply(changes...) })
 	return links
 }
 
@@ -47,21 +51,23 @@ func TestNetworkIsAwaited(t *testing.T) {
 		waited time.Duration
 		log    string
 	}{
-		"an include":  {"#include\nhttp://a.example/\n", 3 * time.Second, 3 * time.Second, "for the network, which an include needs"},
-		"bootcmd":     {"#cloud-config\nbootcmd: ['true']\n", 3 * time.Second, 3 * time.Second, "which bootcmd needs"},
-		"a boothook":  {"#cloud-boothook\n#!/bin/sh\n", 3 * time.Second, 3 * time.Second, "which a boothook needs"},
-		"it is late":  {"#cloud-config\nbootcmd: ['true']\n", time.Hour, onlineBudget, "the boot goes on without"},
-		"nothing":     {"#cloud-config\nusers: [ada]\n", time.Hour, 0, ""},
-		"its own run": {"#cloud-config\nruncmd: ['true']\n", time.Hour, 0, ""},
+		"an include":    {"#include\nhttp://a.example/\n", 3 * time.Second, 3 * time.Second, "for the network, which an include needs"},
+		"bootcmd":       {"#cloud-config\nbootcmd: ['true']\n", 3 * time.Second, 3 * time.Second, "which bootcmd needs"},
+		"a boothook":    {"#cloud-boothook\n#!/bin/sh\n", 3 * time.Second, 3 * time.Second, "which a boothook needs"},
+		"it is late":    {"#cloud-config\nbootcmd: ['true']\n", time.Hour, onlineBudget, "the boot goes on without"},
+		"no way out":    {"#cloud-config\nbootcmd: ['true']\n", 3 * time.Second, 3*time.Second + routeBudget, "which bootcmd needs"},
+		"not a service": {"#cloud-config\nbootcmd: ['true']\n", time.Hour, 0, ""},
+		"nothing":       {"#cloud-config\nusers: [ada]\n", time.Hour, 0, ""},
+		"its own run":   {"#cloud-config\nruncmd: ['true']\n", time.Hour, 0, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				m := machine.Fake(debian, noon)
 				m.Net = &server{text: "#cloud-config\n{}\n"}
 				stages(t, m, Options{Given: given("i", c.data)}, Local)
-				m.Links = slow(c.after)
+				m.Links = slow(c.after, name != "no way out")
 				start := time.Now()
-				stages(t, m, Options{Given: given("i", c.data)}, Network)
+				stages(t, m, Options{Given: given("i", c.data), Await: name != "not a service"}, Network)
 				if waited := time.Since(start); waited != c.waited {
 					t.Errorf("it waited %v, not %v", waited, c.waited)
 				}

@@ -74,12 +74,12 @@ func FuzzTable(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		b := fuzzed(data)
-		table, err := Read(b)
-		if err != nil {
+		if _, err := Read(b); err != nil {
 			return
 		}
 		b.Enlarge(b.Size() + 16*mib)
-		if table, err = Read(b); err != nil || len(table.Partitions) == 0 {
+		table, err := Read(b)
+		if err != nil || len(table.Partitions) == 0 {
 			return
 		}
 		number := table.Partitions[len(table.Partitions)-1].Number

@@ -188,14 +188,14 @@ func TestNetworkFilesOfAPerson(t *testing.T) {
 	m := machine.Fake(debian+ifupdown+each, noon)
 	stages(t, m, Options{Given: described("i", "v1", dhcpOn4)}, Local)
 	before := m.Ledger.Len()
-	e := stages(t, m, Options{Given: described("i", "v1", dhcpOn4)}, Local, Network)
+	stages(t, m, Options{Given: described("i", "v1", dhcpOn4)}, Local, Network)
 	for _, entry := range m.Ledger.Entries()[before:] {
 		if entry.Who == "network" {
 			t.Errorf("the second time it changed: %s", entry)
 		}
 	}
 	m.Files.Put(eniFile, machine.File(0o644, "# mine\n"))
-	e = stages(t, m, Options{Given: described("i", "v1", strings.ReplaceAll(dhcpOn4, "ens4", "eth4"))}, Local)
+	e := stages(t, m, Options{Given: described("i", "v1", strings.ReplaceAll(dhcpOn4, "ens4", "eth4"))}, Local)
 	if text := read(t, m, eniFile); text != "# mine\n" {
 		t.Errorf("what a person wrote is gone:\n%s", text)
 	}

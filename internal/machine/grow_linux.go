@@ -37,9 +37,9 @@ func ioctlNumber(direction, kind, number, size uintptr) uintptr {
 
 // xfsGrowth is struct xfs_growfs_data.
 type xfsGrowth struct {
-	blocks   uint64
-	inodes   uint32 // the most that inodes may take, in percent
-	reserved uint32
+	blocks uint64
+	inodes uint32 // the most that inodes may take, in percent
+	_      uint32
 }
 
 // xfsGeometry is struct xfs_fsop_geom_v1, of which we read the block's size, the blocks, and the share of inodes.
@@ -53,17 +53,18 @@ type xfsGeometry struct {
 
 // btrfsName is struct btrfs_ioctl_vol_args.
 type btrfsName struct {
-	fd   int64
+	_    int64
 	name [4088]byte
 }
 
 // btrfsDevice is struct btrfs_ioctl_dev_info_args.
 type btrfsDevice struct {
-	id          uint64
-	uuid        [16]byte
-	used, total uint64
-	_           [379]uint64
-	path        [1024]byte
+	id    uint64
+	_     [16]byte // its uuid
+	_     uint64   // how much of it is used
+	total uint64
+	_     [379]uint64
+	path  [1024]byte
 }
 
 // pointer hands a struct to an ioctl.

@@ -1,10 +1,14 @@
 package source
 
 import (
+	"cmp"
+	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"openguest/internal/conf"
+	"openguest/internal/instance"
 	"openguest/internal/machine"
 )
 
@@ -16,7 +20,107 @@ func ec2() *Source {
 			"Where the machine's facts name none of them, datasource.Ec2.strict_id decides: true (so by default) asks nobody, false and warn " +
 			"let detection say that it may be one.",
 		Match: matchEC2,
+		Fetch: fetchEC2,
 	}
+}
+
+// ec2Versions are cloud-init's, the one with most to say first: tags of the instance, then nothing of weight, then IPv6.
+func ec2Versions() []string { return []string{"2021-03-23", "2018-09-24", "2016-09-02", "2009-04-04"} }
+
+// fetchEC2 asks for the tree of meta-data: on AWS with a token and never without, elsewhere without one.
+func fetchEC2(ctx context.Context, e *Env) (*instance.Instance, error) {
+	cloud := ec2Cloud(e)
+	if in, err := e.seedOf("Ec2", "ec2"); in != nil || err != nil {
+		if in != nil {
+			in.Cloud = cloud
+		}
+		return in, err
+	}
+	switch {
+	case cloud == "unknown" && ec2Wants(e) == "true":
+		return nil, fmt.Errorf("%w: the machine's facts name no cloud that speaks as EC2 does, and strict_id is true", ErrAbsent)
+	case e.Stage == Local && cloud != "aws" && cloud != "outscale":
+		return nil, fmt.Errorf("%w: before that only AWS and Outscale are asked", ErrNotYet)
+	}
+	l := e.limits("Ec2", limits{wait: 240 * time.Second, timeout: 50 * time.Second, pause: time.Second, tries: 6})
+	ctx, cancel := context.WithTimeout(ctx, l.all())
+	defer cancel()
+	var c *client
+	n, err := e.reach(ctx, want{Source: "Ec2", IPv6: true, Prefer: elasticFirst}, func(ctx context.Context) (err error) {
+		c, err = openEC2(ctx, e, cloud, l)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	defer n.close()
+	t, err := c.newest(ctx, cloud == "aws", ec2Versions()...)
+	if err != nil {
+		return nil, err
+	}
+	return ec2Instance(e, c, cloud, t), nil
+}
+
+// ec2Cloud is which cloud it is, as cloud-init spells it. What the firmware says is not a container's.
+func ec2Cloud(e *Env) string {
+	if platform, _ := ec2Platform(e.Machine.Facts, e); platform != "" && !e.Machine.Facts.IsContainer() {
+		return strings.ToLower(platform)
+	}
+	return "unknown"
+}
+
+// ec2Wants is what a person says of strict_id: "true", "false", or "warn", which it is where nobody says anything. That is
+// not detection's default: who gets here was chosen.
+func ec2Wants(e *Env) string {
+	word, _, _ := strings.Cut(truthWord(e.config("Ec2").Get("strict_id")), ",")
+	return cmp.Or(word, "warn")
+}
+
+// elasticFirst is the order of interfaces on AWS: the cloud answers through one of its own adapters.
+func elasticFirst(a, b machine.NIC) int {
+	rank := func(n machine.NIC) int {
+		if n.Driver == "ena" || n.Driver == "efa" {
+			return 0
+		}
+		return 1
+	}
+	return rank(a) - rank(b)
+}
+
+// openEC2 settles on an address. See https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instance-metadata-v2-how-it-works.html.
+func openEC2(ctx context.Context, e *Env, cloud string, l limits) (*client, error) {
+	addresses := e.addresses("Ec2", "http://169.254.169.254", "http://[fd00:ec2::254]")
+	if cloud == "aws" {
+		return e.withToken(ctx, "X-aws-ec2-metadata-token", l, addresses)
+	}
+	c := &client{e: e, limits: l}
+	_, err := c.first(ctx, "2009-04-04/meta-data/instance-id", addresses...)
+	return c, err
+}
+
+// ec2Instance is what was told. On AWS the identity document is believed first.
+func ec2Instance(e *Env, c *client, cloud string, t told) *instance.Instance {
+	in := t.instance(e, "Ec2", c)
+	in.Cloud, in.UserData, in.Network = cloud, unbase64(t.user), t.networkIn(e, "Ec2")
+	in.LaunchIndex = indexOf(conf.Of(t.meta["ami-launch-index"], conf.Origin{}))
+	in.Tree = map[string]any{"meta-data": t.meta, "_metadata_api_version": t.version}
+	in.Zone = textAt(t.meta, "placement", "availability-zone")
+	if cloud == "aws" {
+		in.Tree["dynamic"] = t.dynamic
+		document := t.dynamic["instance-identity"]
+		in.Zone = cmp.Or(textAt(document, "document", "availabilityZone"), in.Zone)
+		in.Region = textAt(document, "document", "region")
+		if id := textAt(document, "document", "instanceId"); isIdentity(id) {
+			in.ID = id
+		}
+	}
+	if in.Region == "" && in.Zone != "" {
+		in.Region = in.Zone[:len(in.Zone)-1]
+	}
+	if cloud == "unknown" && ec2Wants(e) == "warn" && (e.Last == nil || e.Last.ID != in.ID) {
+		e.warn("this machine speaks with %s as with EC2, but its facts name no cloud that does so; datasource: {Ec2: {strict_id: false}} says that this is right", in.Subplatform)
+	}
+	return in
 }
 
 // matchEC2 looks for a seed and for the signs of each cloud.

@@ -1,0 +1,266 @@
+package source
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"openguest/internal/instance"
+	"openguest/internal/machine"
+)
+
+// onAWS is firmware of AWS, ours with some numbers.
+const onAWS = "-- /sys/class/dmi/id/product_uuid --\nec2e1916-9099-7caf-fd21-012345abcdef\n"
+
+const awsToken = "X-Aws-Ec2-Metadata-Token"
+
+// awsMeta is meta-data as AWS has it: what a machine with two keys, two interfaces and tags is told.
+func awsMeta() map[string]any {
+	return map[string]any{
+		"ami-id": "ami-8b92b4ee", "ami-launch-index": "3", "block-device-mapping": map[string]any{"ami": "/dev/sda1", "ephemeral0": "sdb", "root": "/dev/sda1"},
+		"hostname": "ip-10-0-0-5.eu-north-1.compute.internal", "instance-id": "i-0a33f80f09c96477f", "instance-type": "t3.small",
+		"local-hostname": "ip-10-0-0-5.eu-north-1.compute.internal", "mac": "06:17:04:d7:26:09",
+		"network": map[string]any{"interfaces": map[string]any{"macs": map[string]any{
+			"06:17:04:d7:26:09": map[string]any{"device-number": "0", "local-ipv4s": []any{"10.0.0.5", "10.0.0.6"}, "ipv4-associations": map[string]any{"192.0.2.9": "10.0.0.5"}, "vpc-id": "vpc-1"},
+			"06:17:04:d7:26:08": map[string]any{"device-number": "1", "local-ipv4s": "10.0.1.5", "ipv6s": ""},
+		}}},
+		"placement":   map[string]any{"availability-zone": "eu-north-1b", "region": "eu-north-1"},
+		"public-keys": map[string]any{"desk": []any{"ssh-ed25519 AAAAC3 alice@desk"}, "lab": []any{"ssh-ed25519 AAAAC4 lab"}},
+		"tags":        map[string]any{"instance": map[string]any{"Name": "web", "cost center": "1"}},
+		"iam":         map[string]any{"info": map[string]any{"Code": "Success"}},
+	}
+}
+
+// awsTree is what AWS serves: the version, and credentials that nobody of us should ask for.
+func awsTree(version string, meta map[string]any) map[string]any {
+	served := copied(meta)
+	if iam, ok := served["iam"].(map[string]any); ok {
+		iam["info"], iam["security-credentials"] = `{"Code": "Success"}`, map[string]any{"role": "secret"}
+	}
+	document := `{"instanceId": "i-0a33f80f09c96477f", "region": "eu-north-1", "availabilityZone": "eu-north-1b", "accountId": "123456789012"}`
+	return map[string]any{version: map[string]any{"meta-data": served, "user-data": "#cloud-config\n{}\n",
+		"dynamic": map[string]any{"instance-identity": map[string]any{"document": document, "pkcs7": []any{"MIIC", "AAAA"}}}}}
+}
+
+// copied is another copy of data.
+func copied(data map[string]any) (other map[string]any) {
+	text, _ := json.Marshal(data)
+	json.Unmarshal(text, &other) // it was data before
+	return other
+}
+
+// atAddress is a machine in the network stage that finds a source at an address.
+func atAddress(t *testing.T, files, source, address, more string) *world {
+	t.Helper()
+	w := newWorld(t, files, "datasource: {"+source+": {metadata_urls: [\""+address+"\"], timeout: 5, max_wait: 5, retries: 1, sec_between_retries: 0.01"+more+"}}")
+	w.env.Machine.Net = liveNet(t)
+	return w
+}
+
+// Row D10. On AWS everything is asked for with a token, and comes out as cloud-init has it; credentials of roles stay where
+// they are.
+func TestEC2OnAWS(t *testing.T) {
+	s := &treeServer{root: awsTree("2021-03-23", awsMeta()), header: awsToken}
+	address := s.start(t)
+	w := atAddress(t, onAWS, "Ec2", address, "")
+	in, err := fetchEC2(t.Context(), w.env)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := awsMeta(); !reflect.DeepEqual(in.Metadata, want) {
+		t.Errorf("meta-data is %v\nwant %v", in.Metadata, want)
+	}
+	checkAWS(t, in, address)
+	if s.tokens != 1 || s.count("GET /2021-03-23/meta-data/iam/security-credentials") != 0 {
+		t.Errorf("%d tokens; asked %q", s.tokens, s.asked)
+	}
+	slices.Sort(s.asked)
+	if once := slices.Compact(slices.Clone(s.asked)); len(once) != len(s.asked) {
+		t.Errorf("something was asked twice: %q", s.asked)
+	}
+	if w.warned() {
+		t.Errorf("warned: %q", w.logged)
+	}
+}
+
+// checkAWS checks what is made of awsMeta.
+func checkAWS(t *testing.T, in *instance.Instance, address string) {
+	t.Helper()
+	for what, pair := range map[string][2]string{
+		"source": {in.Source, "Ec2"}, "detail": {in.Detail, "DataSourceEc2"}, "cloud": {in.Cloud, "aws"}, "platform": {in.Platform, "ec2"}, "mode": {in.Mode, "net"},
+		"subplatform": {in.Subplatform, "metadata (" + address + ")"}, "id": {in.ID, "i-0a33f80f09c96477f"}, "zone": {in.Zone, "eu-north-1b"},
+		"region": {in.Region, "eu-north-1"}, "host name": {in.Hostname, "ip-10-0-0-5.eu-north-1.compute.internal"}, "user-data": {string(in.UserData), "#cloud-config\n{}\n"},
+		"keys": {strings.Join(in.PublicKeys(), ","), "ssh-ed25519 AAAAC3 alice@desk,ssh-ed25519 AAAAC4 lab"},
+	} {
+		if pair[0] != pair[1] {
+			t.Errorf("%s is %q, want %q", what, pair[0], pair[1])
+		}
+	}
+	if in.LaunchIndex == nil || *in.LaunchIndex != 3 {
+		t.Errorf("the launch index is %v", in.LaunchIndex)
+	}
+	if in.Network == nil || in.Network.Kind != "ec2" || !strings.Contains(string(in.Network.Document), `"06:17:04:d7:26:08"`) {
+		t.Errorf("the network is %+v", in.Network)
+	}
+	if text, err := json.Marshal(in.Tree); err != nil || !strings.Contains(string(text), `"accountId":"123456789012"`) || in.Tree["_metadata_api_version"] != "2021-03-23" {
+		t.Errorf("the tree is %s, %v", text, err)
+	}
+}
+
+// Row D10. Who switched the service off on AWS gets one refusal and no second way: nobody else in the network is asked.
+func TestEC2TokenRefused(t *testing.T) {
+	for _, status := range []int{400, 403, 404, 405} {
+		s := &treeServer{root: awsTree("2021-03-23", awsMeta()), status: status}
+		w := atAddress(t, onAWS, "Ec2", s.start(t), "")
+		in, err := fetchEC2(t.Context(), w.env)
+		if isOneOf(err) != "silent" || len(s.asked) != 1 {
+			t.Errorf("%d gives %v, %v; asked %q", status, in, err, s.asked)
+		}
+	}
+}
+
+// Row D10. A token that expires in the middle of the crawl is renewed, once.
+func TestEC2TokenExpires(t *testing.T) {
+	s := &treeServer{root: awsTree("2021-03-23", awsMeta()), header: awsToken, expires: 7}
+	address := s.start(t)
+	in, err := fetchEC2(t.Context(), atAddress(t, onAWS, "Ec2", address, "").env)
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkAWS(t, in, address)
+	if s.tokens != 2 {
+		t.Errorf("%d tokens", s.tokens)
+	}
+}
+
+// What is in the place of a token is sent to nobody and shown to nobody.
+func TestEC2NoToken(t *testing.T) {
+	for _, body := range []string{"", "<html>Sign in</html>", "a b", strings.Repeat("x", 5000), "a\nb"} {
+		asked := 0
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			asked++
+			w.Write([]byte(body))
+		}))
+		w := atAddress(t, onAWS, "Ec2", server.URL, "")
+		_, err := fetchEC2(t.Context(), w.env)
+		server.Close()
+		if isOneOf(err) != "silent" || asked != 1 || !strings.Contains(err.Error(), "no token") || strings.Contains(err.Error(), "Sign in") {
+			t.Errorf("%.20q gives %v; %d requests", body, err, asked)
+		}
+	}
+}
+
+// Row D12. Clouds that speak as EC2 does are asked without a token, in the newest version that they have.
+func TestEC2Clones(t *testing.T) {
+	for files, cloud := range map[string]string{
+		"-- /sys/class/dmi/id/product_serial --\nx.brightbox.com\n":                                                 "brightbox",
+		"-- /sys/class/dmi/id/chassis_asset_tag --\nx.zstack.io\n":                                                  "zstack",
+		"-- /sys/class/dmi/id/sys_vendor --\ne24cloud\n":                                                            "e24cloud",
+		"-- /sys/class/dmi/id/sys_vendor --\nTilaa\n":                                                               "tilaa",
+		"-- /sys/class/dmi/id/sys_vendor --\n3DS Outscale\n-- /sys/class/dmi/id/product_name --\n3DS Outscale VM\n": "outscale",
+	} {
+		tree := awsTree("2009-04-04", awsMeta())
+		s := &treeServer{root: tree}
+		w := atAddress(t, files, "Ec2", s.start(t), "")
+		in, err := fetchEC2(t.Context(), w.env)
+		if err != nil {
+			t.Errorf("%s: %v", cloud, err)
+			continue
+		}
+		if in.Cloud != cloud || in.Platform != "ec2" || in.Region != "eu-north-1" || in.Zone != "eu-north-1b" || in.Tree["dynamic"] != nil || in.Tree["_metadata_api_version"] != "2009-04-04" {
+			t.Errorf("%s: it is %+v", cloud, in)
+		}
+		if s.count("PUT") != 0 || w.warned() {
+			t.Errorf("%s: asked %q, logged %q", cloud, s.asked, w.logged)
+		}
+	}
+}
+
+// Row D12. A person who lists Ec2 alone is believed, and told how to say so for good; strict_id: true asks nobody.
+func TestEC2StrictID(t *testing.T) {
+	for word, want := range map[string]string{"": "warned", "warn,10": "warned", "false": "quiet", "true": "absent"} {
+		s := &treeServer{root: awsTree("2009-04-04", awsMeta())}
+		more := ", strict_id: " + word
+		if word == "" {
+			more = ""
+		}
+		w := atAddress(t, "", "Ec2", s.start(t), strings.Replace(more, "warn,10", "'warn,10'", 1))
+		in, err := fetchEC2(t.Context(), w.env)
+		got := map[bool]string{true: "warned", false: "quiet"}[w.has("WARNING", "strict_id: false")]
+		if err != nil {
+			got = isOneOf(err)
+		}
+		if got != want || err == nil && in.Cloud != "unknown" || err != nil && len(s.asked) > 0 {
+			t.Errorf("%q gives %s (%v), want %s; asked %q", word, got, err, want, s.asked)
+		}
+	}
+}
+
+// An answer without an id, or with something else in its place, makes no machine a new one.
+func TestEC2WithoutID(t *testing.T) {
+	for name, id := range map[string]any{"none": nil, "empty": "", "a sentence": "not here", "a page": "<html>", "lines": []any{"i-1", "i-2"}, "a folder": map[string]any{"a": "b"}} {
+		meta := awsMeta()
+		if meta["instance-id"] = id; id == nil {
+			delete(meta, "instance-id")
+		}
+		s := &treeServer{root: awsTree("2021-03-23", meta), header: awsToken}
+		w := atAddress(t, onAWS, "Ec2", s.start(t), "")
+		if in, err := fetchEC2(t.Context(), w.env); isOneOf(err) != "silent" {
+			t.Errorf("%s gives %+v, %v", name, in, err)
+		}
+	}
+}
+
+// User-data may be base64, which is tried; what only looks like it stays as it is.
+func TestEC2UserData(t *testing.T) {
+	for text, want := range map[string]string{"I2Nsb3VkLWNvbmZpZwo=": "#cloud-config\n", "#!/bin/sh\n": "#!/bin/sh\n", "abcd\n": "abcd\n", "": ""} {
+		tree := awsTree("2021-03-23", awsMeta())
+		tree["2021-03-23"].(map[string]any)["user-data"] = text
+		s := &treeServer{root: tree, header: awsToken}
+		in, err := fetchEC2(t.Context(), atAddress(t, onAWS, "Ec2", s.start(t), "").env)
+		if err != nil || string(in.UserData) != want {
+			t.Errorf("%q gives %q, %v", text, in.UserData, err)
+		}
+	}
+}
+
+// Row D11. Of the two addresses the one that answers is used: a machine with IPv6 alone has no other.
+func TestEC2OtherAddress(t *testing.T) {
+	dead := httptest.NewServer(http.NotFoundHandler())
+	dead.Close()
+	s := &treeServer{root: awsTree("2021-03-23", awsMeta()), header: awsToken}
+	address := s.start(t)
+	w := atAddress(t, onAWS, "Ec2", dead.URL+`", "`+address, "")
+	in, err := fetchEC2(t.Context(), w.env)
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkAWS(t, in, address)
+}
+
+// A seed takes the cloud's place, as detection has it.
+func TestEC2Seed(t *testing.T) {
+	w := newWorld(t, onAWS+seedFiles("/var/lib/cloud/seed/ec2", both()), "")
+	w.env.Machine.Net = &fakeNet{}
+	in, err := fetchEC2(t.Context(), w.env)
+	if err != nil || in.ID != "i-1" || in.Cloud != "aws" || in.Subplatform != "seed-dir (/var/lib/cloud/seed/ec2)" || strings.TrimSpace(string(in.UserData)) != strings.TrimSpace(user) {
+		t.Errorf("it is %+v, %v", in, err)
+	}
+}
+
+// Before the network is up only AWS and Outscale are asked; without an interface they wait too.
+func TestEC2InLocalStage(t *testing.T) {
+	for _, files := range []string{"", onAWS, "-- /sys/class/dmi/id/sys_vendor --\nTilaa\n"} {
+		w := newWorld(t, files, "").at(Local)
+		net := &fakeNet{}
+		w.env.Machine.Net, w.env.Machine.Links = net, machine.NewFakeLinks(machine.LinkState{})
+		if _, err := fetchEC2(context.Background(), w.env); isOneOf(err) != "not yet" || len(net.asked) > 0 {
+			t.Errorf("%q gives %v; asked %q", files, err, net.asked)
+		}
+	}
+}

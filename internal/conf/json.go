@@ -179,11 +179,17 @@ func readNumber(n json.Number) any {
 	return f
 }
 
-// Of makes a value of plain data: nil, booleans, numbers, texts, bytes, lists and mappings of such.
+// Of makes a value of plain data: nil, booleans, numbers, texts, bytes, values that are made already (they stay as they are),
+// lists and mappings of such.
 func Of(data any, o Origin) *Value {
 	v := &Value{Kind: String, Origin: o}
 	switch data := data.(type) {
 	case nil:
+		v.Kind, v.Text = Null, "None"
+	case *Value:
+		if data != nil {
+			return data
+		}
 		v.Kind, v.Text = Null, "None"
 	case bool:
 		v.Kind, v.Text = Bool, "False"

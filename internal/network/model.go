@@ -39,6 +39,8 @@ type Link struct {
 	Subnets []Subnet
 	DNS     *DNS // nil: the link has none of its own
 
+	TableRoutes []Route // that are in tables of their own, which rules of the document lead to: for networkd and netplan
+
 	AcceptRA, WakeOnLAN, Optional *bool // nil: not said
 
 	KeepConfiguration string // networkd's KeepConfiguration, as written

@@ -260,6 +260,9 @@ func (n *networkd) addresses(l *Link, u unit) {
 		}
 		u.servers(s.DNS)
 	}
+	for _, r := range l.TableRoutes {
+		u.route(route("t"), r)
+	}
 	for i, r := range n.Routes {
 		u.route(fmt.Sprintf("Route\x00c%d", i), r)
 	}

@@ -22,12 +22,14 @@ type question struct {
 	NICs     map[string]string `json:"nics"` // MAC by name
 	IP       bool              `json:"ip"`   // there is an ip command
 	Sys      map[string]string `json:"sys"`  // see testdata/peer.py
+	Kind     string            `json:"kind"`
 }
 
 // An answer is what cloud-init makes of it.
 type answer struct {
 	Files map[string]string `json:"files"`
 	State map[string]any    `json:"state"`
+	Read  map[string]any    `json:"read"`
 	Error string            `json:"error"`
 }
 

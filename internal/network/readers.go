@@ -31,8 +31,12 @@ type reader func(document *conf.Value, host Host) (*Model, []conf.Problem)
 // text.
 func readers() map[string]reader {
 	return map[string]reader{
-		"v1": readV1,
-		"v2": readV2,
+		"v1":           readV1,
+		"v2":           readV2,
+		"network_data": readNetworkData,
+		"ec2":          readEC2,
+		"eni":          readENI,
+		"initramfs":    readInitramfs,
 	}
 }
 

@@ -229,8 +229,8 @@ func prunedMap(key string, v map[string]any) any {
 	}
 	kept := map[string]any{}
 	for key, item := range v {
-		unread := key == "config" || key == "id" || key == "ipv4" || key == "ipv6" || item == "route" ||
-			key == "netmask" && !IsIPv4(fmt.Sprint(item))
+		unread := key == "config" || key == "id" || key == "ipv4" || key == "ipv6" || key == "_orig_eni_name" || item == "route" ||
+			key == "netmask" && (!IsIPv4(fmt.Sprint(item)) || v["address"] == nil && v["network"] == nil)
 		if item = pruned(key, item); item != nil && !unread {
 			kept[strings.TrimPrefix(key, "ip_")] = item
 		}

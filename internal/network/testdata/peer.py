@@ -3,14 +3,18 @@
 A question is {"document": text, "renderer": name, "nics": {name: MAC}, "ip": whether there is an ip command}. The answer
 is {"files": {path: text}, "error": text}; of the renderer "state" it is the interpreted state instead, in "state". With the
 renderer "fallback", "sys" are files and links ("-> TARGET") below /sys/class/net, and "state" is the document that
-cloud-init assumes; of "choose", "sys" are the files of the machine, "document" the names of renderers, and "state" the choice.
+cloud-init assumes; of "read", "kind" is that of the document, and "read" what version 1 or 2 it becomes; of "constants",
+"document" is a file of cloud-init's source tree and "state" are the constants in it; of "choose", "sys" are the files of the machine, "document" the names of renderers, and "state" the choice.
 """
 
+import ast
+import ipaddress
 import json
 import logging
 import os
 import sys
 import tempfile
+import types
 from unittest import mock
 
 import yaml
@@ -23,13 +27,25 @@ RENDERERS = {
     "netplan": ("netplan", {"netplan_path": "etc/netplan/50-cloud-init.yaml"}),
     "networkd": ("networkd", {}),
     "network-manager": ("network_manager", {}),
-    "sysconfig-rhel": ("sysconfig", {"flavor": "rhel"}),
-    "sysconfig-suse": ("sysconfig", {"flavor": "suse"}),
+    "sysconfig-rhel": ("sysconfig", {
+        "control": "etc/sysconfig/network",
+        "iface_templates": "%(base)s/network-scripts/ifcfg-%(name)s",
+        "route_templates": {"ipv4": "%(base)s/network-scripts/route-%(name)s", "ipv6": "%(base)s/network-scripts/route6-%(name)s"},
+    }),
+    "sysconfig-suse": ("sysconfig", {
+        "flavor": "suse",
+        "control": "etc/sysconfig/network/config",
+        "iface_templates": "%(base)s/network/ifcfg-%(name)s",
+        "netrules_path": "etc/udev/rules.d/85-persistent-net-cloud-init.rules",
+        "route_templates": {"ipv4": "%(base)s/network/ifroute-%(name)s", "ipv6": "%(base)s/network/ifroute-%(name)s"},
+    }),
 }
 
 
 def renderer(name):
     module, config = RENDERERS[name]
+    if module in ("network_manager", "sysconfig"):
+        __import__("cloudinit.distros")  # which they import, and which imports them; needs configobj
     module = __import__("cloudinit.net." + module, fromlist=["Renderer"])
     return module.Renderer(config)
 
@@ -70,7 +86,73 @@ def choose(question):
             return {"state": {"name": ""}}
 
 
-def answer(question):
+def constants(question):
+    path = os.path.join(os.path.dirname(os.path.dirname(net.__path__[0])), question["document"])
+    found = {}
+    with open(path, encoding="utf-8") as f:
+        for node in ast.parse(f.read()).body:
+            try:
+                found[node.targets[0].id] = ast.literal_eval(node.value)
+            except (AttributeError, ValueError):
+                pass
+    return {"state": found}
+
+
+def lease(nic, macs, by_mac):
+    """A lease as EC2 gives: the router has the first address of the network."""
+    mac = next(mac for mac, name in by_mac.items() if name == nic)
+    return {"routers": str(ipaddress.ip_network(macs[mac]["subnet-ipv4-cidr-block"])[1])}
+
+
+def read_ec2(text, by_mac):
+    from cloudinit.net import netplan
+    from cloudinit.sources import DataSourceEc2
+
+    document = yaml.safe_load(text)
+    macs = document["interfaces"]["macs"]
+    distro = mock.Mock(network_renderer=netplan.Renderer({}))
+    distro.dhcp_client.dhcp_discovery = lambda nic, distro: lease(nic, macs, by_mac)
+    return DataSourceEc2.convert_ec2_metadata_network_config(document, distro, by_mac)
+
+
+def read_network_data(text, by_mac):
+    from cloudinit.sources.helpers import openstack
+
+    six = {mac[36:-14] + mac[51:] if len(mac) == 59 else mac: name for mac, name in by_mac.items()}
+    infiniband = {name: mac for mac, name in by_mac.items() if len(mac) == 59}
+    with mock.patch.object(net, "get_ib_hwaddrs_by_interface", lambda: infiniband):
+        return openstack.convert_net_json(yaml.safe_load(text), known_macs=six)
+
+
+def read_initramfs(text, by_mac):
+    from cloudinit.net import cmdline
+
+    files = {str(i): file for i, file in enumerate(text.split("\n\n"))}
+    with mock.patch.object(util, "load_text_file", files.get):
+        return cmdline.config_from_klibc_net_cfg(files, {name: mac for mac, name in by_mac.items()})
+
+
+def read_eni(text, by_mac):
+    from cloudinit.net import eni
+
+    return eni.convert_eni_data(text)
+
+
+def read(question, by_mac):
+    try:
+        import configobj  # noqa: F401
+    except ImportError:  # what is asked here does not use it
+        sys.modules["configobj"] = types.SimpleNamespace(ConfigObj=dict)
+    document = globals()["read_" + question["kind"]](question["document"], by_mac)
+    state = network_state.parse_net_config_data(json.loads(json.dumps(document)))
+    return {"read": document, "state": dict(state._network_state, config=None)}
+
+
+def answer(question, by_mac):
+    if question["renderer"] == "read":
+        return read(question, by_mac)
+    if question["renderer"] == "constants":
+        return constants(question)
     if question["renderer"] == "fallback":
         return fallback(question)
     if question["renderer"] == "choose":
@@ -99,7 +181,7 @@ def main():
             util, "chownbyname", lambda *a, **k: None
         ):
             try:
-                answers.append(answer(question))
+                answers.append(answer(question, by_mac))
             except Exception as e:  # whatever it is: that is the answer
                 answers.append({"error": "%s: %s" % (type(e).__name__, e)})
     json.dump(answers, sys.stdout, default=str)

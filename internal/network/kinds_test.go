@@ -1,0 +1,230 @@
+package network
+
+import (
+	"encoding/json"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"openguest/internal/conf"
+)
+
+// A kindCase is a document of a cloud's own kind, and the machine's interfaces.
+type kindCase struct {
+	kind, name, document string
+	nics                 map[string]string // MAC by name
+}
+
+func kindCases() []kindCase {
+	two := map[string]string{"ens5": "06:00:00:00:00:01", "ens6": "06:00:00:00:00:02", "ens7": "06:00:00:00:00:03"}
+	return []kindCase{
+		{"network_data", "one of each", `
+links:
+- {id: tap0, type: ovs, ethernet_mac_address: "FA:16:3e:00:00:01", mtu: 1450, vif_id: x}
+- {id: tap1, type: phy, ethernet_mac_address: "fa:16:3e:00:00:02", mtu: null}
+- {id: nic3, type: hostdev_physical, name: named, ethernet_mac_address: "fa:16:3e:00:00:03"}
+- {id: ib, type: vif, ethernet_mac_address: "00:11:22:33:44:66"}
+- {id: b, type: bond, bond_links: [tap0, tap1], ethernet_mac_address: "FA:16:3e:00:00:04", bond_mode: 802.3ad, bond_miimon: 100, bond_xmit_hash_policy: layer3+4}
+- {id: v, type: vlan, vlan_link: b, vlan_id: 602, vlan_mac_address: "fa:16:3e:00:00:05"}
+- {id: odd, type: quantum, ethernet_mac_address: "fa:16:3e:00:00:06"}
+networks:
+- {id: n0, link: v, type: ipv4, ip_address: 10.184.0.244, netmask: 255.255.240.0, network_id: x, services: [{type: dns, address: 8.8.8.8}, {type: dns, address: 8.8.4.4}],
+   routes: [{network: 10.0.0.0, netmask: 255.0.0.0, gateway: 11.0.0.1, services: [{type: dns, address: 8.8.4.4}, {type: ntp, address: 1.1.1.1}]}, {network: 0.0.0.0, netmask: 0.0.0.0, gateway: 23.253.157.1}]}
+- {id: n1, link: v, type: ipv6, ip_address: "2001:cdba::3257:9652/24", gateway: "fd00::1", routes: [{network: "::", netmask: "::", gateway: "fd00::1"}]}
+- {id: n2, link: nic3, type: ipv4_dhcp}
+- {id: n3, link: nic3, type: ipv6_dhcp}
+- {id: n4, link: odd, type: ipv6_dhcpv6-stateful}
+- {id: n5, link: ib, type: ipv6_slaac}
+services: [{type: dns, address: 172.19.0.12}]
+`, map[string]string{
+			"ens3": "fa:16:3e:00:00:01", "ens4": "fa:16:3e:00:00:02", "ens6": "fa:16:3e:00:00:06",
+			"ib0": "a0:00:02:20:fe:80:00:00:00:00:00:00:00:11:22:00:00:33:44:66",
+		}},
+		{"ec2", "one interface", `
+interfaces: {macs: {"06:00:00:00:00:01": {device-number: "0", local-ipv4s: 172.31.2.16, ipv6s: "2600::1", subnet-ipv4-cidr-block: 172.31.0.0/20}, "06:00:00:00:00:09": {device-number: "1"}}}
+`, two},
+		{"ec2", "three, with further addresses", `
+interfaces:
+  macs:
+    "06:00:00:00:00:01": {device-number: "1", network-card: "0", local-ipv4s: [10.1.1.4, 10.1.1.5], ipv6s: ["2600::4", "2600::5"], subnet-ipv4-cidr-block: 10.1.1.0/24, subnet-ipv6-cidr-blocks: ["2600::/64"]}
+    "06:00:00:00:00:02": {device-number: "0", network-card: "0", local-ipv4s: [10.1.2.4, 10.1.2.9, 10.1.2.6], subnet-ipv4-cidr-block: 10.1.2.0/20}
+    "06:00:00:00:00:03": {device-number: "0", network-card: "1", local-ipv4s: 10.1.3.4, ipv6s: "2600:3::4", subnet-ipv4-cidr-block: 10.1.3.0/24}
+`, two},
+		{"ec2", "no numbers", `
+interfaces: {macs: {"06:00:00:00:00:02": {local-ipv4s: [10.1.1.4, 10.1.1.5]}, "06:00:00:00:00:01": {local-ipv4s: 10.1.2.4}, "06:00:00:00:00:03": }}
+`, two},
+		{"eni", "as NoCloud has it", `
+auto lo
+iface lo inet loopback
+# the first
+auto eth0 eth1
+iface eth0 inet static
+    address 10.0.0.5
+    netmask 255.255.255.0
+    broadcast 10.0.0.255
+    gateway 10.0.0.1
+    hwaddress ether 52:54:00:00:00:01
+    dns-nameservers 10.0.0.2 10.0.0.3
+    dns-search a.example b.example
+iface eth0:1 inet static
+    address 10.0.1.5/24
+iface eth1 inet dhcp
+    hwaddress 52:54:00:00:00:02
+iface eth2 inet6 static
+    address 2001:db8::5
+    netmask 64
+`, nil},
+		{"initramfs", "both families, and two interfaces", `DEVICE='eth0'
+PROTO='dhcp'
+IPV4ADDR='192.168.122.89'
+IPV4BROADCAST='192.168.122.255'
+IPV4NETMASK='255.255.255.0'
+IPV4GATEWAY='192.168.122.1'
+IPV4DNS0='192.168.122.1'
+IPV4DNS1='0.0.0.0'
+HOSTNAME='foohost'
+ROOTPATH=''
+filename=''
+DOMAINSEARCH='foo.com bar.com'
+
+DEVICE6=eth0
+IPV6PROTO=dhcp6
+IPV6ADDR=2001:67c:1562:8010:0:1::
+IPV6NETMASK=64
+IPV6DNS0=2001:67c:1562:8010::2:1
+DOMAINSEARCH=a.example,b.example
+
+DEVICE='eth1'
+PROTO='off'
+IPV4ADDR='10.0.0.2'
+IPV4NETMASK='255.255.255.0'
+IPV4GATEWAY='10.0.0.1'
+IPV4DNS0='10.0.1.1'
+IPV4DNS1='10.0.1.2'
+`, map[string]string{"eth0": "52:54:00:00:00:01"}},
+		{"initramfs", "an old ipconfig", "DEVICE=eth0\nIPV4ADDR=10.0.0.2\nIPV4NETMASK=255.0.0.0\nfilename=/boot", nil},
+	}
+}
+
+// TestKindsAreThePeers reads documents of clouds' own kinds, and compares the model with what cloud-init makes of them, key
+// by key; of EC2's also the document, which netplan gets as it is.
+// Rows N09, N19.
+func TestKindsAreThePeers(t *testing.T) {
+	all := append(kindCases(), openStackCases(t)...)
+	var questions []question
+	for _, c := range all {
+		questions = append(questions, question{Document: c.document, Renderer: "read", Kind: c.kind, NICs: c.nics})
+	}
+	for i, a := range askPeer(t, questions) {
+		c := all[i]
+		t.Run(c.kind+" "+c.name, func(t *testing.T) {
+			if a.Error != "" {
+				t.Fatalf("cloud-init: %s", a.Error)
+			}
+			m, problems, err := Read(c.kind, c.value(t), Host{NICs: nics(c.nics)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, p := range problems {
+				t.Log(p)
+			}
+			if c.kind == "ec2" {
+				if d := cmp.Diff(clean(a.Read), clean(m.Document.Data())); d != "" {
+					t.Errorf("the document (- cloud-init, + ours)\n%s", d)
+				}
+				return
+			}
+			if d := cmp.Diff(clean(a.State), clean(stateOf(m))); d != "" {
+				t.Errorf("(- cloud-init, + ours)\n%s", d)
+			}
+		})
+	}
+}
+
+// openStackCases are the documents of OpenStack in cloud-init's own tests.
+func openStackCases(t *testing.T) (cases []kindCase) {
+	macs := map[string]string{}
+	found := askPeer(t, []question{{Document: "tests/unittests/sources/test_configdrive.py", Renderer: "constants"}})[0].State
+	known, _ := found["KNOWN_MACS"].(map[string]any)
+	for mac, name := range known {
+		macs[name.(string)] = mac
+	}
+	for _, name := range slices.Sorted(maps.Keys(found)) {
+		if text, err := json.Marshal(found[name]); err == nil && strings.HasPrefix(name, "NETWORK_DATA") {
+			cases = append(cases, kindCase{"network_data", name, string(text), macs})
+		}
+	}
+	return cases
+}
+
+// value is the document as network.Read gets it.
+func (c kindCase) value(t testing.TB) *conf.Value {
+	if c.kind == "eni" || c.kind == "initramfs" {
+		return conf.Of(c.document, conf.Origin{Part: "net", Line: 1, Col: 1})
+	}
+	v, _, err := conf.Parse("net", []byte(c.document))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+// TestKindsWithMistakes reads documents at which cloud-init ends. What it guards: the rest of the network comes up.
+// Row N22.
+func TestKindsWithMistakes(t *testing.T) {
+	for _, c := range []struct{ kind, document, problems, left string }{
+		{"network_data", `{links: [{id: a, type: phy, ethernet_mac_address: "52:54:00:00:00:09"}, {id: v, type: vlan, vlan_link: x, vlan_id: 3}], networks: [{link: a, type: ipv4_dhcp}]}`,
+			"net:1:10: links[0]: the machine has no interface with this MAC; until it has, it is called by its id\n" +
+				"net:1:104: links[1].vlan_link: is the id of no link that this one can be part of\n" +
+				"net:1:104: links[1].vlan_link: is the id of no link that this one can be part of", "a[52:54:00:00:00:09]:dhcp4 .3:"},
+		{"network_data", `[]`, "", ""},
+		{"ec2", `{interfaces: {macs: []}}`, "net:1:21: interfaces.macs: should be a mapping, but is a list", ""},
+		{"eni", "source /etc/x\niface a inet static\niface b inet dhcp\niface b inet6 static\naddress ::1/64\niface b inet dhcp\niface c",
+			"net:1:1: source is left out: only what the cloud says counts, and no file of the machine\n" +
+				"net:7:1: an iface should have a name, a family and a method\n" +
+				"net:1:1: config[0].subnets[0].address: is missing: there must be an address", "a: b:dhcp,dhcp,::1/64"},
+		{"eni", "iface a inet6 auto\niface a inet dhcp\niface a inet static", "net:3:1: a has a stanza for inet already; what follows is left out", "a:ipv6_slaac,dhcp"},
+		{"initramfs", "X=1\nDEVICE=e\nPROTO=bootp\nIPV4ADDR=10.0.0.1\nDEVICE=../x\n",
+			"net:1:1: the subnet with the address 10.0.0.1 is left out: there is no protocol \"bootp\"\n" +
+				"net:1:1: config[1].name: is no name for an interface: it has a slash or white space in it", "e:"},
+	} {
+		m, problems, err := Read(c.kind, kindCase{kind: c.kind, document: c.document}.value(t), Host{})
+		if err != nil {
+			t.Errorf("%s: %v", c.document, err)
+			continue
+		}
+		var texts []string
+		for _, p := range problems {
+			texts = append(texts, p.Error())
+		}
+		if got := strings.Join(texts, "\n"); got != c.problems || outlined(m) != c.left {
+			t.Errorf("%s: problems are\n%s\nand what is left is %q", c.document, got, outlined(m))
+		}
+	}
+}
+
+// FuzzKinds reads any document as each kind: no panic, and not more problems than anybody reads.
+func FuzzKinds(f *testing.F) {
+	for _, c := range kindCases() {
+		f.Add(c.document)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		host := Host{NICs: nics(map[string]string{"ens5": "06:00:00:00:00:01", "ens6": "06:00:00:00:00:02"})}
+		for _, kind := range Kinds() {
+			v := conf.Of(text, conf.Origin{Part: "net"})
+			if kind != "eni" && kind != "initramfs" {
+				var err error
+				if v, _, err = conf.Parse("net", []byte(text)); err != nil {
+					continue
+				}
+			}
+			m, problems, err := Read(kind, v, host)
+			if err == nil && m == nil || len(problems) > 2*maxProblems {
+				t.Fatalf("%v and %d problems", m, len(problems))
+			}
+		}
+	})
+}

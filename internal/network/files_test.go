@@ -2,6 +2,7 @@ package network
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -39,17 +40,24 @@ func peers() []peer {
 		"version 2":                         "cloud-init leaves out the addresses that a bond asks for by ARP",
 		"artifacts/no_matching_mac_v2.yaml": matched, "v2-dev-name-via-mac-lookup/input.yaml": matched,
 	}
+	const parts = "cloud-init makes a second bond of what is only part of one, which the kernel refuses"
+	const lists = "cloud-init puts spaces or Python's brackets into a list of addresses that a bond asks for by ARP; the kernel wants commas"
+	sysconfig := map[string]string{"bond before its parts": parts, "version 2": lists}
+	suse := map[string]string{"bond before its parts": parts, "version 2": lists + ", and it takes a VLAN's interface from its name"}
 	return []peer{
 		{name: "eni", renderer: "eni", machine: "-- usr/sbin/ip 755 --\n", ip: true, known: eni},
 		{name: "eni", renderer: "eni", known: eni},
 		{name: "netplan", renderer: "netplan", known: netplan},
+		{name: "sysconfig-rhel", renderer: "sysconfig", variant: "rhel", known: sysconfig},
+		{name: "sysconfig-suse", renderer: "sysconfig", variant: "opensuse-leap", known: suse},
+		{name: "network-manager", renderer: "network-manager", known: map[string]string{"version 2": lists}},
 		{name: "networkd", renderer: "networkd", known: networkd},
 	}
 }
 
 // TestFilesAreThePeers renders all documents with cloud-init and with ours, and compares every byte. What it guards: a file
 // that cloud-init wrote counts as ours, and is not written again, only where it is the same.
-// Rows N04, N06, N07, N15.
+// Rows N04, N05, N06, N07, N08, N15, N20.
 func TestFilesAreThePeers(t *testing.T) {
 	all := append(samples(t), ownSamples()...)
 	for _, p := range peers() {
@@ -83,6 +91,9 @@ func (p peer) compare(t *testing.T, r Renderer, s sample, a answer) {
 		if !f.Gone {
 			got[f.Path] = f.Text
 		}
+	}
+	if strings.HasPrefix(a.Error, "ModuleNotFoundError") {
+		t.Skip("cloud-init needs the Python module configobj for this: ", a.Error)
 	}
 	if a.Error != "" {
 		t.Logf("%s: cloud-init ends with %s; ours says %v", s.name, a.Error, problems)

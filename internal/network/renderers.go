@@ -43,7 +43,9 @@ type File struct {
 func All() []Renderer {
 	return []Renderer{
 		rendererENI(),
+		rendererSysconfig(),
 		rendererNetplan(),
+		rendererNetworkManager(),
 		rendererNetworkd(),
 	}
 }

@@ -15,10 +15,11 @@ import (
 
 // onlineBudget is how long the network stage waits for the network where something in it needs that. Our units are after no service
 // that brings the network up, so that a machine without one can be logged in to at once. A default route comes with the address or
-// never: there are networks without one.
+// never: there are networks without one. A card may come only when udev has loaded its driver.
 const (
 	onlineBudget = 30 * time.Second
 	routeBudget  = 3 * time.Second
+	cardBudget   = 5 * time.Second
 )
 
 // awaitOnline waits until the machine has an address, once in the network stage, where the init system starts that beside what brings
@@ -29,23 +30,28 @@ func (e *Engine) awaitOnline(ctx context.Context, what string) {
 	}
 	e.isAwaited = true
 	start := e.machine.Clock.Uptime()
+	late, err := e.awaitLinkState(ctx, cardBudget, hasCard)
+	if errors.Is(err, context.DeadlineExceeded) {
+		e.log.Log(module.Debug, "net: %s needs the network, but there is no network card", what)
+		return
+	}
 	waited, err := e.awaitLinkState(ctx, onlineBudget, hasAddress)
 	if errors.Is(err, context.DeadlineExceeded) {
 		e.log.Log(module.Warning, "%s needs the network, but there is no address after %v; the boot goes on without", what, onlineBudget)
 		return
 	}
 	further, _ := e.awaitLinkState(ctx, routeBudget, machine.LinkState.IsOnline)
-	if waited || further {
+	if late || waited || further {
 		e.log.Log(module.Debug, "net: waited %.3f seconds for the network, which %s needs", (e.machine.Clock.Uptime() - start).Seconds(), what)
 	}
 }
 
-// awaitLinkState waits until something is so, or there is no card through which it could become so.
+// awaitLinkState waits until something is so of the links.
 func (e *Engine) awaitLinkState(ctx context.Context, budget time.Duration, isSo func(machine.LinkState) bool) (waited bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, budget)
 	defer cancel()
 	_, err = e.machine.Links.Wait(ctx, func(s machine.LinkState) bool {
-		there := isSo(s) || !hasCard(s)
+		there := isSo(s)
 		waited = waited || !there
 		return there
 	})

@@ -56,6 +56,7 @@ func TestNetworkIsAwaited(t *testing.T) {
 		"a boothook":    {"#cloud-boothook\n#!/bin/sh\n", 3 * time.Second, 3 * time.Second, "which a boothook needs"},
 		"it is late":    {"#cloud-config\nbootcmd: ['true']\n", time.Hour, onlineBudget, "the boot goes on without"},
 		"no way out":    {"#cloud-config\nbootcmd: ['true']\n", 3 * time.Second, 3*time.Second + routeBudget, "which bootcmd needs"},
+		"no card":       {"#cloud-config\nbootcmd: ['true']\n", time.Hour, cardBudget, "there is no network card"},
 		"not a service": {"#cloud-config\nbootcmd: ['true']\n", time.Hour, 0, ""},
 		"nothing":       {"#cloud-config\nusers: [ada]\n", time.Hour, 0, ""},
 		"its own run":   {"#cloud-config\nruncmd: ['true']\n", time.Hour, 0, ""},
@@ -66,6 +67,9 @@ func TestNetworkIsAwaited(t *testing.T) {
 				m.Net = &server{text: "#cloud-config\n{}\n"}
 				stages(t, m, Options{Given: given("i", c.data)}, Local)
 				m.Links = slow(c.after, name != "no way out")
+				if name == "no card" {
+					m.Links = machine.NewFakeLinks(machine.LinkState{})
+				}
 				start := time.Now()
 				stages(t, m, Options{Given: given("i", c.data), Await: name != "not a service"}, Network)
 				if waited := time.Since(start); waited != c.waited {

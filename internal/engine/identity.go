@@ -153,6 +153,9 @@ func readKept(text string) (last kept, err error) {
 	if err = d.Decode(&last); err == nil && last.Instance != nil {
 		conf.Numbered(last.Instance.Metadata)
 		conf.Numbered(last.Instance.Tree)
+		if seed := last.Instance.RandomSeed; seed != nil && last.Instance.Metadata["random_seed"] != nil {
+			last.Instance.Metadata["random_seed"] = seed // bytes, which JSON made a text of
+		}
 	}
 	return last, err
 }

@@ -27,6 +27,7 @@ func (e *Engine) local(ctx context.Context) []string {
 		return []string{err.Error()}
 	}
 	e.status.Datasource = in.Detail
+	e.inject(isNew)
 	e.recallParts()
 	e.earlyHostname(ctx)
 	e.noteNoNeed()
@@ -62,6 +63,7 @@ func (e *Engine) network(ctx context.Context) []string {
 		return []string{err.Error()}
 	}
 	e.status.Datasource = e.now.Detail
+	e.inject(isNew)
 	errs := e.configureNetwork(ctx, isNew)
 	return append(errs, e.initialise(ctx)...)
 }

@@ -16,12 +16,17 @@ import (
 // of its own, so that what came in by an interface is answered by it. Only netplan and networkd know of such tables.
 func readEC2(document *conf.Value, host Host) (*Model, []conf.Problem) {
 	r := newReading(2, document, host)
-	nics := r.ec2Order(r.root(unwrapped(document)).at("interfaces").at("macs"))
-	ethernets := tree{}
+	root := r.root(unwrapped(document))
+	nics := r.ec2Order(root.at("interfaces").at("macs"))
+	if full := root.at("apply_full_imds_network_config"); len(nics) > 0 && !full.Truth(true) { // the source's setting
+		nics = nics[:1]
+		nics[0].Value = conf.Of(mapping{"ipv6s": nics[0].Get("ipv6s")}, nics[0].origin)
+	}
+	ethernets := mapping{}
 	for i, n := range nics {
 		ethernets[host.named(strings.ToLower(n.key))] = n.ec2Device(i, len(nics) > 1)
 	}
-	m, problems := r.as(tree{"version": 2, "ethernets": ethernets}, readV2)
+	m, problems := r.as(mapping{"version": 2, "ethernets": ethernets}, readV2)
 	for _, l := range m.Links {
 		for i := range l.Subnets {
 			l.TableRoutes = append(l.TableRoutes, l.Subnets[i].Routes...)
@@ -51,16 +56,16 @@ func (r *reading) ec2Order(macs node) (nics []entry) {
 	return nics
 }
 
-func (e entry) ec2Device(index int, hasOthers bool) tree {
+func (e entry) ec2Device(index int, hasOthers bool) mapping {
 	mac := strings.ToLower(e.key)
-	d := tree{"dhcp4": true, "dhcp6": e.at("ipv6s").isSaid(), "match": tree{"macaddress": mac}, "set-name": e.r.host.named(mac)}
+	d := mapping{"dhcp4": true, "dhcp6": e.at("ipv6s").isSaid(), "match": mapping{"macaddress": mac}, "set-name": e.r.host.named(mac)}
 	if addresses := e.ec2Addresses(); len(addresses) > 0 {
 		d["addresses"] = addresses
 	}
 	if !hasOthers {
 		return d
 	}
-	overrides := tree{"route-metric": 100 * (index + 1)}
+	overrides := mapping{"route-metric": 100 * (index + 1)}
 	if index > 0 && e.at("device-number").isSaid() {
 		overrides["use-routes"] = true
 		e.ec2Policy(d, 100+index)
@@ -92,7 +97,7 @@ func (e entry) ec2Addresses() (addresses []string) {
 }
 
 // ec2Policy gives an interface a routing table, and rules that have packets from its addresses go by that table.
-func (e entry) ec2Policy(d tree, table int) {
+func (e entry) ec2Policy(d mapping, table int) {
 	var routes, rules []any
 	for _, family := range []struct{ addresses, networks string }{
 		{"local-ipv4s", "subnet-ipv4-cidr-block"}, {"ipv6s", "subnet-ipv6-cidr-blocks"},
@@ -102,13 +107,13 @@ func (e entry) ec2Policy(d tree, table int) {
 			continue
 		}
 		if via := ec2Router(networks[0]); via != "" {
-			routes = append(routes, tree{"to": "0.0.0.0/0", "via": via, "table": table})
+			routes = append(routes, mapping{"to": "0.0.0.0/0", "via": via, "table": table})
 		}
 		for _, network := range networks {
-			routes = append(routes, tree{"to": network, "table": table})
+			routes = append(routes, mapping{"to": network, "table": table})
 		}
 		for _, address := range addresses {
-			rules = append(rules, tree{"from": address, "table": table})
+			rules = append(rules, mapping{"from": address, "table": table})
 		}
 	}
 	if len(rules) > 0 {

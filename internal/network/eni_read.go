@@ -35,7 +35,7 @@ func readENI(document *conf.Value, host Host) (*Model, []conf.Problem) {
 			at.optionENI(stanzas, words)
 		}
 	}
-	return r.as(tree{"version": 1, "config": interfacesENI(stanzas)}, readV1)
+	return r.as(mapping{"version": 1, "config": interfacesENI(stanzas)}, readV1)
 }
 
 // lines are those of a text without white space around, by number.
@@ -94,7 +94,7 @@ func methodENI(family, method string) string {
 
 // interfacesENI are the items of version 1. What is behind a colon is an alias: further addresses of the same interface.
 func interfacesENI(stanzas map[string]map[string]string) (config []any) {
-	links := map[string]tree{}
+	links := map[string]mapping{}
 	for _, name := range slices.Sorted(maps.Keys(stanzas)) {
 		options := stanzas[name]
 		if options["method"] == "" {
@@ -103,7 +103,7 @@ func interfacesENI(stanzas map[string]map[string]string) (config []any) {
 		name, _, _ = strings.Cut(name, ":")
 		l := links[name]
 		if l == nil {
-			l = tree{"type": "physical", "name": name, "subnets": []any{}}
+			l = mapping{"type": "physical", "name": name, "subnets": []any{}}
 			if name == "lo" {
 				l["type"] = "loopback"
 			}
@@ -117,8 +117,8 @@ func interfacesENI(stanzas map[string]map[string]string) (config []any) {
 	return config
 }
 
-func subnetOfENI(options map[string]string) tree {
-	s := tree{"type": options["method"], "control": "manual"}
+func subnetOfENI(options map[string]string) mapping {
+	s := mapping{"type": options["method"], "control": "manual"}
 	if options["auto"] != "" {
 		s["control"] = "auto"
 	}

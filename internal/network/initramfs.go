@@ -16,17 +16,17 @@ func readInitramfs(document *conf.Value, host Host) (*Model, []conf.Problem) {
 		root.reject("should be the text of the files /run/net-*.conf")
 		return nil, r.problems
 	}
-	links, config := map[string]tree{}, []any{}
+	links, config := map[string]mapping{}, []any{}
 	for _, file := range klibcFiles(document.Text) {
 		name := cmp.Or(file["DEVICE"], file["DEVICE6"])
 		l := links[name]
 		if l == nil {
-			l = tree{"type": "physical", "name": name, "subnets": []any{}, "mac_address": host.mac(name)}
+			l = mapping{"type": "physical", "name": name, "subnets": []any{}, "mac_address": host.mac(name)}
 			links[name], config = l, append(config, l)
 		}
 		l["subnets"] = append(l["subnets"].([]any), root.klibcSubnets(file)...)
 	}
-	return r.as(tree{"version": 1, "config": config}, readV1)
+	return r.as(mapping{"version": 1, "config": config}, readV1)
 }
 
 // mac is the address of the interface of a name; empty where there is none.
@@ -65,7 +65,7 @@ func (n node) klibcSubnets(file map[string]string) (subnets []any) {
 			continue
 		}
 		proto := cmp.Or(file[family+"PROTO"], otherwise)
-		s := tree{"type": proto, "control": "manual"}
+		s := mapping{"type": proto, "control": "manual"}
 		switch proto {
 		case "dhcp", "dhcp6":
 		case "", "none", "off", "static":

@@ -105,6 +105,43 @@ IPV4GATEWAY='10.0.0.1'
 IPV4DNS0='10.0.1.1'
 IPV4DNS1='10.0.1.2'
 `, map[string]string{"eth0": "52:54:00:00:00:01"}},
+		{"aliyun", "two interfaces", `
+interfaces: {macs: {"06:00:00:00:00:03": {ipv6s: ["2600::1", "2600::2"], private-ipv4s: 10.0.0.3}, "06:00:00:00:00:02": {netmask: 255.255.255.0}, "06:00:00:00:00:09": {netmask: 255.255.255.0}}}
+`, two},
+		{"aliyun", "one interface", `{interfaces: {macs: {"06:00:00:00:00:03": {ipv6s: ["2600::1"]}}}}`, two},
+		{"digitalocean", "public and private", `
+interfaces:
+  public:
+  - {mac: "06:00:00:00:00:01", type: public, ipv4: {ip_address: 45.55.50.93, netmask: 255.255.224.0, gateway: 45.55.32.1},
+     anchor_ipv4: {ip_address: 10.17.0.9, netmask: 255.255.0.0, gateway: 10.17.0.1}, ipv6: {ip_address: "2604:a880::1", cidr: 64, gateway: "2604:a880::ff"}}
+  private:
+  - {mac: "06:00:00:00:00:02", type: private, ipv4: {ip_address: 10.132.75.35, netmask: 255.255.0.0, gateway: 10.132.0.1}}
+  odd:
+  - {mac: "06:00:00:00:00:03", type: odd, ipv4: {ip_address: 10.133.75.35, netmask: 255.255.0.0, gateway: 10.133.0.1}}
+dns: {nameservers: [2001:4860:4860::8844, 8.8.8.8]}
+`, two},
+		{"upcloud", "of each kind", `
+interfaces:
+- {index: 1, mac: "06:00:00:00:00:01", type: public, ip_addresses: [
+    {address: 94.237.105.53, dhcp: true, dns: [94.237.127.9, 94.237.40.9], family: IPv4, gateway: 94.237.104.1, network: 94.237.104.0/22},
+    {address: 94.237.105.50, dhcp: false, dns: [], family: IPv4, floating: true, gateway: "", network: 94.237.105.50/32}]}
+- {index: 2, mac: "06:00:00:00:00:02", type: public, ip_addresses: [
+    {address: "2a04:3545::63e7", dhcp: true, family: IPv6, network: "2a04:3545::/64"},
+    {address: "2a04:3546::63e7", dhcp: false, dns: [9.9.9.9], family: IPv6, gateway: "2a04:3546::1", network: "2a04:3546::/56"}]}
+dns: [94.237.127.9, 94.237.40.9]
+`, two},
+		{"vultr", "public and private", `
+- {mac: "06:00:00:00:00:01", mtu: 1400, ipv4: {address: 1.2.3.4, netmask: 255.255.254.0, additional: [{address: 1.2.3.5, netmask: 255.255.255.0, routes: [{netmask: 255.0.0.0, network: 9.0.0.0, gateway: 1.2.3.1}]}]},
+   ipv6: {additional: [{network: "2001:19f0:5::", prefix: "64"}]}}
+- {mac: "06:00:00:00:00:02", ipv4: {address: 10.1.112.3, netmask: 255.255.240.0, additional: []}, ipv6: {additional: []}, routes: [{network: 10.9.0.0, netmask: 16, gateway: 10.1.112.1}]}
+- {mac: "06:00:00:00:00:03", unconfigured: true}
+`, two},
+		{"oracle", "three", `
+- {macAddr: "06:00:00:00:00:01", privateIp: 10.0.0.230, subnetCidrBlock: 10.0.0.0/24, virtualRouterIp: 10.0.0.1, vnicId: a}
+- {macAddr: "06:00:00:00:00:02", privateIp: 10.0.1.231, subnetCidrBlock: 10.0.0.0/20, ipv6Addresses: ["2603:c020::1"], vnicId: b}
+- {macAddr: "06:00:00:00:00:0A", privateIp: 10.0.1.232, subnetCidrBlock: 10.0.0.0/20}
+`, two},
+		{"oracle", "IPv6 alone", `[{macAddr: "06:00:00:00:00:01", ipv6Addresses: ["2603:c020::/64"], ipv6VirtualRouterIp: "fe80::1"}]`, two},
 		{"initramfs", "an old ipconfig", "DEVICE=eth0\nIPV4ADDR=10.0.0.2\nIPV4NETMASK=255.0.0.0\nfilename=/boot", nil},
 	}
 }
@@ -131,7 +168,7 @@ func TestKindsAreThePeers(t *testing.T) {
 			for _, p := range problems {
 				t.Log(p)
 			}
-			if c.kind == "ec2" {
+			if c.kind == "ec2" || c.kind == "aliyun" {
 				if d := cmp.Diff(clean(a.Read), clean(m.Document.Data())); d != "" {
 					t.Errorf("the document (- cloud-init, + ours)\n%s", d)
 				}
@@ -182,6 +219,8 @@ func TestKindsWithMistakes(t *testing.T) {
 				"net:1:104: links[1].vlan_link: is the id of no link that this one can be part of", "a[52:54:00:00:00:09]:dhcp4 .3:"},
 		{"network_data", `[]`, "", ""},
 		{"ec2", `{interfaces: {macs: []}}`, "net:1:21: interfaces.macs: should be a mapping, but is a list", ""},
+		{"vultr", `[{mac: x}, {mac: "52:54:00:00:00:09", unconfigured: true}]`,
+			"net:1:8: [0].mac: is the MAC of no interface that the machine has; the interface is left out", ""},
 		{"eni", "source /etc/x\niface a inet static\niface b inet dhcp\niface b inet6 static\naddress ::1/64\niface b inet dhcp\niface c",
 			"net:1:1: source is left out: only what the cloud says counts, and no file of the machine\n" +
 				"net:7:1: an iface should have a name, a family and a method\n" +

@@ -32,22 +32,19 @@ func readNetworkData(document *conf.Value, host Host) (*Model, []conf.Problem) {
 		config = append(config, d.link(l))
 	}
 	for _, s := range root.at("services").items() {
-		config = append(config, tree{"type": "nameserver", "address": s.Get("address")})
+		config = append(config, mapping{"type": "nameserver", "address": s.Get("address")})
 	}
-	return r.as(tree{"version": 1, "config": config}, readV1)
+	return r.as(mapping{"version": 1, "config": config}, readV1)
 }
 
-// A tree is a document in the making: plain data, and values of the document that it is made from.
-type tree = map[string]any
-
-// as reads a document that was made from the one that is read.
-func (r *reading) as(document tree, read reader) (*Model, []conf.Problem) {
+// as reads a document that was made from the one that is read: plain data, and values of that one.
+func (r *reading) as(document mapping, read reader) (*Model, []conf.Problem) {
 	m, problems := read(conf.Of(document, r.root(r.model.Document).origin), r.host)
 	return m, append(r.problems, problems...)
 }
 
 // keep copies what is there at the keys.
-func (n node) keep(to tree, keys ...string) {
+func (n node) keep(to mapping, keys ...string) {
 	for _, key := range keys {
 		if v := n.Get(key); v != nil {
 			to[key] = v
@@ -63,8 +60,8 @@ type networkData struct {
 }
 
 // link is a link with its networks.
-func (d *networkData) link(l node) tree {
-	c := tree{"type": "physical", "name": d.name(l), "mac_address": l.Get("ethernet_mac_address")}
+func (d *networkData) link(l node) mapping {
+	c := mapping{"type": "physical", "name": d.name(l), "mac_address": l.Get("ethernet_mac_address")}
 	l.keep(c, "mtu", "params")
 	switch kind := l.at("type").text(); {
 	case kind == "bond":
@@ -151,8 +148,8 @@ func (n node) nic() *machine.NIC {
 func isInfiniBand(mac string) bool { return len(mac) == 59 }
 
 // bondSettings are a link's, whose names begin with bond_ here.
-func (n node) bondSettings() tree {
-	settings := tree{}
+func (n node) bondSettings() mapping {
+	settings := mapping{}
 	for _, e := range n.entries() {
 		if name, ok := strings.CutPrefix(e.key, "bond_"); ok && name != "links" {
 			settings["bond-"+name] = e.Value
@@ -162,8 +159,8 @@ func (n node) bondSettings() tree {
 }
 
 // networkDataSubnet is a network as a subnet of version 1.
-func (n node) networkDataSubnet() tree {
-	s := tree{}
+func (n node) networkDataSubnet() mapping {
+	s := mapping{}
 	n.keep(s, "type", "netmask", "broadcast", "metric", "gateway", "pointopoint", "scope", "dns_nameservers", "dns_search")
 	switch n.at("type").text() {
 	case "ipv4_dhcp":
@@ -177,7 +174,7 @@ func (n node) networkDataSubnet() tree {
 	}
 	servers, routes := []any{}, []any{}
 	for _, item := range n.at("routes").items() {
-		route := tree{}
+		route := mapping{}
 		item.keep(route, "network", "destination", "netmask", "gateway", "metric")
 		routes, servers = append(routes, route), item.nameServers(servers)
 	}

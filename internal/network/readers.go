@@ -37,6 +37,11 @@ func readers() map[string]reader {
 		"ec2":          readEC2,
 		"eni":          readENI,
 		"initramfs":    readInitramfs,
+		"aliyun":       readAliYun,
+		"digitalocean": readDigitalOcean,
+		"oracle":       readOracle,
+		"upcloud":      readUpCloud,
+		"vultr":        readVultr,
 	}
 }
 

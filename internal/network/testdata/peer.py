@@ -138,6 +138,43 @@ def read_eni(text, by_mac):
     return eni.convert_eni_data(text)
 
 
+def read_aliyun(text, by_mac):
+    from cloudinit.sources.helpers import aliyun
+
+    return aliyun.convert_ecs_metadata_network_config(yaml.safe_load(text), by_mac)
+
+
+def read_digitalocean(text, by_mac):
+    from cloudinit.sources.helpers import digitalocean
+
+    document = yaml.safe_load(text)
+    with mock.patch.object(net, "get_interfaces_by_mac", lambda: by_mac):
+        return digitalocean.convert_network_configuration(document["interfaces"], document["dns"]["nameservers"])
+
+
+def read_upcloud(text, by_mac):
+    from cloudinit.sources.helpers import upcloud
+
+    with mock.patch.object(net, "get_interfaces_by_mac", lambda: by_mac):
+        return upcloud.convert_network_config(yaml.safe_load(text))
+
+
+def read_vultr(text, by_mac):
+    from cloudinit.sources.helpers import vultr
+
+    with mock.patch.object(vultr, "get_interface_name", by_mac.get):
+        return vultr.generate_network_config(yaml.safe_load(text))
+
+
+def read_oracle(text, by_mac):
+    from cloudinit.sources import DataSourceOracle as oracle
+
+    source = mock.Mock(_vnics_data=yaml.safe_load(text), _network_config={"version": 1, "config": []})
+    with mock.patch.object(oracle, "get_interfaces_by_mac", lambda: by_mac):
+        oracle.DataSourceOracle._add_network_config_from_opc_imds(source, True)
+    return source._network_config
+
+
 def read(question, by_mac):
     try:
         import configobj  # noqa: F401

@@ -245,6 +245,19 @@ func TestVendorDataIsBelowUserData(t *testing.T) {
 	}
 }
 
+// Row D19: what the cloud's facts mean, such as whom an Azure machine is for, counts more than the image, and less than people.
+func TestFactsLayer(t *testing.T) {
+	in := given("u", "#cloud-config\nhostname: mine\n")
+	in.Config = []byte(`{"hostname": "facts", "ssh_pwauth": false, "system_info": {"default_user": {"name": "ann"}}}`)
+	e := boot(t, machine.Fake(debian, noon), Options{Given: in})
+	if name, user := e.config.Get("hostname").Str(""), e.config.At("system_info", "default_user", "name").Str(""); name != "mine" || user != "ann" {
+		t.Errorf("the host name is %q and the default user %q", name, user)
+	}
+	if e.config.Get("ssh_pwauth").Truth(true) {
+		t.Error("ssh_pwauth is not what the facts say")
+	}
+}
+
 // Rows S17, S18: the same instance runs a module once, another instance runs it again.
 func TestFrequencies(t *testing.T) {
 	m := machine.Fake(debian, noon)

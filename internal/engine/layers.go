@@ -198,7 +198,7 @@ func (e *Engine) disabled() string {
 // merge makes the configuration that modules see: the cloud's parts over the image's, and what the person named over all.
 func (e *Engine) merge(parts *parts) {
 	// vendor-data2 counts more than vendor-data, as OpenStack's dynamic data does.
-	layers := []*conf.Value{e.base, sound(parts.Vendor), sound(parts.Vendor2), sound(parts.User)}
+	layers := []*conf.Value{e.base, e.factsLayer(), sound(parts.Vendor), sound(parts.Vendor2), sound(parts.User)}
 	for _, name := range e.options.Files {
 		layers = append(layers, e.readLayer(name))
 	}
@@ -207,4 +207,12 @@ func (e *Engine) merge(parts *parts) {
 	e.paths = pathsOf(e.config)
 	e.paths.Folder = folder
 	e.setDistro()
+}
+
+// factsLayer is the configuration that the cloud's facts mean, such as the name of the default user; nil where they mean none.
+func (e *Engine) factsLayer() *conf.Value {
+	if e.now == nil || len(e.now.Config) == 0 {
+		return nil
+	}
+	return e.parseLayer("metadata of "+e.now.Source, string(e.now.Config))
 }

@@ -22,7 +22,8 @@ type Instance struct {
 	VendorData  []byte `json:"vendor_data"`
 	VendorData2 []byte `json:"vendor_data2"`
 
-	Files []File `json:"files,omitempty"` // to write when the machine becomes this instance
+	Files  []File `json:"files,omitempty"`  // to write when the machine becomes this instance
+	Config []byte `json:"config,omitempty"` // cloud-config that the cloud's facts mean: over the image's, under vendor-data
 
 	RandomSeed []byte         `json:"random_seed"`
 	Network    *Network       `json:"network"`   // nil: the cloud does not say

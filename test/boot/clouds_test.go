@@ -1,0 +1,140 @@
+package boot
+
+import (
+	"cmp"
+	"fmt"
+	"net"
+	"os"
+	"runtime"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"openguest/internal/metadata"
+)
+
+// web1 is what the cloud says in these tests, in whatever dialect.
+const web1 = `{
+	"id": "i-0123456789abcdef0", "ids": {"openstack": "83679162-1378-4288-a2d4-70e13ec132aa", "gce": "4520031799277581759", "digitalocean": "2756294", "hetzner": "42"},
+	"hostname": "web1.lab.example", "zone": "lab1-a", "labels": {"role": "web"},
+	"ssh-keys": ["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGkc4ICx3Td8MSJnZGvsuWtqLZ6DkJjWcTHO3HvCTK2h alice@desk"],
+	"user-data": "#cloud-config\nusers:\n- default\n- name: ada\n  groups: [adm]\nwrite_files:\n- path: /srv/one\n  content: from user-data\n  permissions: '0640'\n",
+	"vendor-data": "#cloud-config\nruncmd: [[touch, /srv/two]]\n",
+	"files": [{"path": "/srv/three", "content": "put in"}],
+	"nics": [{"mac": "52:54:00:ab:cd:01", "ips": ["10.0.0.5/24"], "gateway": "10.0.0.1"}]
+}`
+
+// A cloudCase is a cloud whose dialect our metadata server speaks.
+type cloudCase struct {
+	address string // where its machines ask, on port 80
+	dmi     string // what makes the peer believe where it is, as cases of a shell
+}
+
+var cloudCases = map[string]cloudCase{
+	"OpenStack": {"169.254.169.254", "system-product-name) echo OpenStack Nova;;"},
+}
+
+// serveCloud answers for web1 at an address inside the sandbox.
+func (s *sandbox) serveCloud(address string) {
+	s.t.Helper()
+	s.sh("ip link set lo up && ip addr add " + address + "/32 dev lo && ip link add eth0 address 52:54:00:ab:cd:01 type veth peer name far0 && " +
+		"ip link set eth0 up && ip link set far0 up && ip addr add 10.0.0.5/24 dev eth0 && ip route add default via 10.0.0.1")
+	store, err := metadata.OpenFile(s.t.TempDir())
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if _, err := store.Write(s.t.Context(), metadata.Change{Key: "instance/web1", Value: []byte(web1), IfMatch: metadata.Any}); err != nil {
+		s.t.Fatal(err)
+	}
+	server, err := metadata.NewServer(s.t.Context(), store, 100)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	l, err := s.listen(address + ":80")
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.t.Cleanup(func() {
+		server.Close()
+		store.Close()
+	})
+	go server.Serve(l, "web1") // the test's end closes it
+}
+
+// listen listens in the sandbox's network. The thread that went there ends with its goroutine.
+func (s *sandbox) listen(address string) (l net.Listener, err error) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		runtime.LockOSThread()
+		var there *os.File
+		if there, err = os.Open(fmt.Sprintf("/proc/%d/ns/net", s.pid)); err != nil {
+			return
+		}
+		defer there.Close()
+		if err = unix.Setns(int(there.Fd()), unix.CLONE_NEWNET); err == nil {
+			l, err = net.Listen("tcp", address)
+		}
+	}()
+	<-done
+	return l, err
+}
+
+// onCloud is a machine on a cloud, which is the only one that its image lists.
+func onCloud(t *testing.T, name string) *sandbox {
+	c := cloudCases[name]
+	s := open(t, "")
+	s.sh("rm -r /var/lib/cloud/seed/nocloud")
+	s.write("/usr/sbin/dmidecode", "#!/bin/sh\ncase $2 in\n"+c.dmi+"\nesac\n")
+	s.write("/usr/bin/systemd-detect-virt", "#!/bin/sh\necho none; exit 1\n")
+	s.sh("chmod 755 /usr/sbin/dmidecode /usr/bin/systemd-detect-virt")
+	s.config("99-cloud", fmt.Sprintf("datasource_list: [%s, None]\ndatasource: {%[1]s: {max_wait: 20, timeout: 5}}\n", name))
+	s.serveCloud(c.address)
+	return s
+}
+
+// seen is what a person would look at on the machine afterwards.
+func (s *sandbox) seen() map[string]string {
+	s.t.Helper()
+	out := map[string]string{"hostname": s.sh("hostname"), "passwd": s.sh("cut -d: -f1,6,7 /etc/passwd"), "groups": s.sh("id ada; id debian"),
+		"files": s.sh("stat -c '%n %a %U:%G' /srv/*")}
+	for _, name := range []string{"/home/debian/.ssh/authorized_keys", "/root/.ssh/authorized_keys", "/etc/hostname", "/srv/one", "/srv/three",
+		"/var/lib/cloud/data/instance-id", "/run/cloud-init/cloud-id"} {
+		text, there := s.look(name)
+		out[name] = cmp.Or(text, fmt.Sprint("there: ", there))
+	}
+	return out
+}
+
+// Row D01. On each cloud a machine gets the users, keys, name and files that the real cloud-init gives it.
+func TestClouds(t *testing.T) {
+	for name := range cloudCases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			peer := onCloud(t, name)
+			for _, stage := range stages[1:] { // for the local one it would need a DHCP server
+				if r := peer.run(append([]string{"/usr/bin/cloud-init"}, stage...)...); r.code != 0 {
+					t.Fatalf("the peer's %v ended with %d: %s%s", stage, r.code, r.stdout, r.stderr)
+				}
+			}
+			us := onCloud(t, name)
+			us.mustBoot()
+			got, want := us.seen(), peer.seen()
+			for what := range want {
+				if got[what] != want[what] {
+					t.Errorf("%s is %q, the peer's %q", what, got[what], want[what])
+				}
+			}
+			if log := us.read("/var/log/cloud-init.log"); strings.Contains(log, "WARNING") {
+				t.Errorf("it warned:\n%s", log)
+			}
+			if !strings.Contains(got["passwd"], "ada") || !strings.Contains(got["files"], "/srv/two") || !strings.Contains(got["/home/debian/.ssh/authorized_keys"], "alice") {
+				t.Errorf("the cloud's data was not used: %q", got)
+			}
+			if data := us.read("/run/cloud-init/status.json"); !strings.Contains(data, "DataSource"+name) {
+				t.Errorf("the status names no %s: %s", name, data)
+			}
+		})
+	}
+}

@@ -102,6 +102,7 @@ func openEC2(ctx context.Context, e *Env, cloud string, l limits) (*client, erro
 func ec2Instance(e *Env, c *client, cloud string, t told) *instance.Instance {
 	in := t.instance(e, "Ec2", c)
 	in.Cloud, in.UserData, in.Network = cloud, unbase64(t.user), t.networkIn(e, "Ec2")
+	in.Keys = keyLines(e, in.Subplatform, t.meta["public-keys"])
 	in.LaunchIndex = indexOf(conf.Of(t.meta["ami-launch-index"], conf.Origin{}))
 	in.Tree = map[string]any{"meta-data": t.meta, "_metadata_api_version": t.version}
 	in.Zone = textAt(t.meta, "placement", "availability-zone")

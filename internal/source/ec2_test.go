@@ -3,15 +3,20 @@ package source
 import (
 	"context"
 	"encoding/json"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"reflect"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
+	"openguest/internal/conf"
 	"openguest/internal/instance"
 	"openguest/internal/machine"
+	"openguest/internal/metadata"
+	"openguest/internal/network"
 )
 
 // onAWS is firmware of AWS, ours with some numbers.
@@ -257,10 +262,120 @@ func TestEC2Seed(t *testing.T) {
 func TestEC2InLocalStage(t *testing.T) {
 	for _, files := range []string{"", onAWS, "-- /sys/class/dmi/id/sys_vendor --\nTilaa\n"} {
 		w := newWorld(t, files, "").at(Local)
-		net := &fakeNet{}
-		w.env.Machine.Net, w.env.Machine.Links = net, machine.NewFakeLinks(machine.LinkState{})
-		if _, err := fetchEC2(context.Background(), w.env); isOneOf(err) != "not yet" || len(net.asked) > 0 {
-			t.Errorf("%q gives %v; asked %q", files, err, net.asked)
+		cloud := &fakeNet{}
+		w.env.Machine.Net, w.env.Machine.Links = cloud, machine.NewFakeLinks(machine.LinkState{})
+		if _, err := fetchEC2(context.Background(), w.env); isOneOf(err) != "not yet" || len(cloud.asked) > 0 {
+			t.Errorf("%q gives %v; asked %q", files, err, cloud.asked)
+		}
+	}
+}
+
+// fetchOnAWS is fetchEC2 on a machine whose firmware is AWS'.
+func fetchOnAWS(ctx context.Context, e *Env) (*instance.Instance, error) {
+	m := machine.Fake(onAWS, time.Unix(0, 0))
+	m.Net = e.Machine.Net
+	e.Machine = m
+	return fetchEC2(ctx, e)
+}
+
+// A server in the cloud's place that answers at first and fails in the middle makes no half of an instance.
+func TestEC2FaultInTheMiddle(t *testing.T) {
+	for fault, handler := range faults {
+		for _, at := range []string{"/2021-03-23/meta-data/", "/2021-03-23/meta-data/instance-id", "/2021-03-23/user-data", "/2021-03-23/meta-data/placement/"} {
+			if fault == "404" || strings.HasSuffix(at, "data") && !strings.Contains(" hangs 500 a slow body a cut body 100 MB 503 with Retry-After ", " "+fault+" ") {
+				continue // none of it is there, or is what somebody wrote
+			}
+			t.Run(fault+at, func(t *testing.T) {
+				t.Parallel()
+				s := &treeServer{root: awsTree("2021-03-23", awsMeta()), header: awsToken}
+				server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					if r.URL.Path == at {
+						handler(w, r)
+						return
+					}
+					s.ServeHTTP(w, r)
+				}))
+				defer server.Close()
+				w := atAddress(t, onAWS, "Ec2", server.URL, ", timeout: 0.3")
+				in, err := fetchEC2(t.Context(), w.env)
+				if strings.HasSuffix(at, "placement/") && err == nil {
+					return // what is left out there names nobody else
+				}
+				if isOneOf(err) != "silent" || !strings.Contains(err.Error(), server.URL) {
+					t.Errorf("it gives %+v, %v", in, err)
+				}
+			})
+		}
+	}
+}
+
+// labMachine is what the project's own server tells, as an operator writes it.
+const labMachine = `{"id": "i-0123456789abcdef0", "hostname": "web1.lab.example", "zone": "lab1-a", "machine-type": "small", "image": "ami-5fb8c835",
+	"labels": {"role": "web"}, "ssh-keys": ["ssh-ed25519 AAAAC3 alice@desk"], "user-data": "#cloud-config\n{}\n", "vendor-data": "#cloud-config\nv: 1\n", "token-rule": "required",
+	"nics": [{"mac": "52:54:00:AB:CD:01", "ips": ["10.0.0.5/24", "2001:db8::5/64"], "gateway": "10.0.0.1", "public-ip": "192.0.2.5"}, {"mac": "52:54:00:ab:cd:02", "ips": ["172.16.0.5/16"]}],
+	"disks": [{"name": "boot", "device": "/dev/sda1"}, {"name": "scratch", "device": "/dev/sdb", "kind": "ephemeral0"}], "clouds": ["CLOUD"]}`
+
+// labServer is the project's own metadata server with one machine, which is told in one dialect.
+func labServer(t *testing.T, cloud string) (address string) {
+	t.Helper()
+	store, err := metadata.OpenFile(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := metadata.NewServer(t.Context(), store, 1<<10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		s.Close()
+		store.Close()
+	})
+	web1 := metadata.Change{Key: "instance/web1", Value: []byte(strings.Replace(labMachine, "CLOUD", cloud, 1)), IfMatch: metadata.Any}
+	if _, err := s.Catalog().Write(t.Context(), web1); err != nil {
+		t.Fatal(err)
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	go s.Serve(l, "web1") // the test's end closes it
+	return "http://" + l.Addr().String()
+}
+
+// Row D10. The project's own metadata server, which shares no code with us, is understood.
+func TestEC2OfTheLab(t *testing.T) {
+	in, err := fetchEC2(t.Context(), atAddress(t, onAWS, "Ec2", labServer(t, "ec2"), "").env)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if in.ID != "i-0123456789abcdef0" || in.Hostname != "web1.lab.example" || in.Zone != "lab1-a" || string(in.UserData) != "#cloud-config\n{}\n" ||
+		!slices.Equal(in.PublicKeys(), []string{"ssh-ed25519 AAAAC3 alice@desk"}) {
+		t.Errorf("it is %+v", in)
+	}
+	mapping, _ := in.Metadata["block-device-mapping"].(map[string]any)
+	if mapping["ephemeral0"] != "/dev/sdb" {
+		t.Errorf("the disks are %v", mapping)
+	}
+	if text := string(in.Network.Document); !strings.Contains(text, `"52:54:00:ab:cd:01"`) || !strings.Contains(text, "subnet-ipv4-cidr-block") {
+		t.Errorf("the network is %s", text)
+	}
+}
+
+// Row D13. What is handed on as the network is what its reader takes: a machine with two interfaces gets both.
+func TestEC2NetworkIsRead(t *testing.T) {
+	host := network.Host{NICs: []machine.NIC{{Name: "ens5", MAC: "06:17:04:d7:26:09"}, {Name: "ens6", MAC: "06:17:04:d7:26:08"}}}
+	for more, want := range map[string]int{"": 2} {
+		for _, source := range []string{"Ec2"} {
+			w := atAddress(t, onAWS, source, "http://127.0.0.1", more)
+			in := told{meta: awsMeta()}.networkIn(w.env, source)
+			document, _, err := conf.Parse("network", in.Document)
+			if err != nil {
+				t.Fatal(err)
+			}
+			m, problems, err := network.Read(in.Kind, document, host)
+			if err != nil || len(problems) > 0 || len(m.Links) != want {
+				t.Errorf("%s%s gives %+v, %v, %v; want %d interfaces", source, more, m, problems, err, want)
+			}
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"path"
 	"strings"
 	"sync"
@@ -124,13 +125,15 @@ func (c *client) newest(ctx context.Context, withIdentity bool, versions ...stri
 	return told{}, fmt.Errorf("%w: get %s: it names no instance", ErrSilent, at)
 }
 
-// instance is what was told, in cloud-init's terms.
+// instance is what was told, in cloud-init's terms, but for the keys: clouds differ in how they tell them.
 func (t told) instance(e *Env, source string, c *client) *instance.Instance {
 	where := machine.PublicURL(c.base)
-	in := standard(e, conf.Of(t.meta, conf.Origin{Part: where}))
+	meta := maps.Clone(t.meta)
+	delete(meta, "public-keys")
+	in := standard(e, conf.Of(meta, conf.Origin{Part: where}))
 	in.Source, in.Detail, in.Mode, in.ID = source, e.detail(source), modeNet, t.id()
 	in.Cloud, in.Platform, in.Subplatform = strings.ToLower(source), strings.ToLower(source), "metadata ("+where+")"
-	in.UserData = t.user
+	in.Metadata, in.UserData = t.meta, t.user
 	return in
 }
 
@@ -154,15 +157,17 @@ func (e *Env) seedOf(source, folder string) (*instance.Instance, error) {
 	return in, nil
 }
 
-// networkIn is the part of meta-data that describes the network; nil where there is none.
+// networkIn is the part of meta-data that describes the network, and what a person wants of it; nil where there is none.
 func (t told) networkIn(e *Env, source string) *instance.Network {
-	if _, ok := t.meta["network"].(map[string]any); !ok {
+	network, ok := t.meta["network"].(map[string]any)
+	if !ok {
 		e.debug("meta-data of %s does not describe the network", source)
 		return nil
 	}
-	doc := map[string]any{"network": t.meta["network"]}
-	if !e.config(source).Get("apply_full_imds_network_config").Truth(true) {
-		doc["apply_full_imds_network_config"] = false
+	const full = "apply_full_imds_network_config"
+	if !e.config(source).Get(full).Truth(true) {
+		network = maps.Clone(network)
+		network[full] = false
 	}
-	return &instance.Network{Kind: strings.ToLower(source), Document: []byte(conf.JSON(doc))}
+	return described(strings.ToLower(source), map[string]any{"network": network})
 }

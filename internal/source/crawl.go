@@ -53,6 +53,7 @@ type client struct {
 	base   string            // the address that answers, without a slash at its end
 	method string            // empty: GET
 	header map[string]string // of every request
+	low    bool              // ask as only root can, see machine.Request
 	limits limits
 
 	// renew, where it is set, gives other headers for the time after an answer 401: a token may expire while we ask.
@@ -64,7 +65,7 @@ type client struct {
 func (c *client) request(name string) machine.Request {
 	c.renewing.Lock()
 	defer c.renewing.Unlock()
-	return machine.Request{URL: join(c.base, name), Method: c.method, Header: c.header, Tries: c.limits.tries, Timeout: c.limits.timeout, Wait: c.limits.pause}
+	return machine.Request{URL: join(c.base, name), Method: c.method, Header: c.header, Low: c.low, Tries: c.limits.tries, Timeout: c.limits.timeout, Wait: c.limits.pause}
 }
 
 // join puts a name behind an address.
@@ -236,7 +237,7 @@ func object(where string, body []byte) (map[string]any, error) {
 const (
 	treeNames    = 2000
 	treeDepth    = 12
-	treeRequests = 8 // at the same time
+	treeRequests = 32 // at the same time: a machine with two interfaces has some 80 names, seven folders deep
 )
 
 // A walk reads a tree of metadata as EC2 serves it: a folder lists its names line by line, those of folders with a slash.

@@ -6,6 +6,7 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -14,14 +15,14 @@ import (
 	"openguest/internal/machine"
 )
 
-// cloud is a metadata service that notes what it was asked.
+// A cloud is a metadata service that notes what it was asked.
 type cloud struct {
 	address string
 	mutex   sync.Mutex
 	asked   []string
 }
 
-// serveCloud serves pages by path. What is not there is a 404.
+// serveCloud serves pages by path. What is not there is a 404; a page that is a number is that status.
 func serveCloud(t *testing.T, pages map[string]string) *cloud {
 	c := &cloud{}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -31,6 +32,10 @@ func serveCloud(t *testing.T, pages map[string]string) *cloud {
 		page, ok := pages[r.URL.Path]
 		if !ok {
 			http.NotFound(w, r)
+			return
+		}
+		if status, err := strconv.Atoi(page); err == nil && status >= 400 {
+			w.WriteHeader(status)
 			return
 		}
 		w.Write([]byte(page))
@@ -185,6 +190,33 @@ func TestOpenStackWithEC2(t *testing.T) {
 	}
 	if slices.ContainsFunc(c.asked, func(name string) bool { return strings.Contains(name, "security-credentials") }) {
 		t.Errorf("it asked for credentials: %q", c.asked)
+	}
+}
+
+// Row D06. What the user wants is had, or there is none for sure; a fault in what the provider adds costs that alone.
+func TestOpenStackInTrouble(t *testing.T) {
+	for fault, want := range map[string]string{
+		"user_data 403": "", "user_data 404": "", "user_data 500": "silent", "user_data 503": "silent", "user_data 429": "silent",
+		"vendor_data.json 404": "", "vendor_data.json 500": "warning", "vendor_data2.json 502": "warning", "network_data.json 403": "", "network_data.json 500": "warning",
+		"network_data.json <html>": "warning", "meta_data.json 404": "silent",
+	} {
+		name, page, _ := strings.Cut(fault, " ")
+		c := serveCloud(t, novaTree("latest", "latest", map[string]string{"/openstack/latest/" + name: page}))
+		w := onOpenStack(t, c.address, "")
+		in, err := fetchOpenStack(context.Background(), w.env)
+		got := isOneOf(err)
+		if w.warned() {
+			got = "warning"
+			if !w.has(c.address + "/openstack/latest/" + name) {
+				t.Errorf("%s: no warning names it: %q", fault, w.logged)
+			}
+		}
+		if got != want || err == nil && in.ID != novaID {
+			t.Errorf("%s: %v; logged %q, want %q", fault, err, w.logged, want)
+		}
+		if n := len(c.asked); strings.Contains(fault, " 50") && n != 7 || strings.Contains(fault, " 40") && n != 6 {
+			t.Errorf("%s: it asked %d times: %q", fault, n, c.asked)
+		}
 	}
 }
 

@@ -3,7 +3,6 @@ package source
 import (
 	"context"
 	"encoding/base64"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -117,14 +116,8 @@ func (t openStackTree) optional(name string, body []byte, err error) (data any) 
 	return data
 }
 
-// isRefused says that there is no such thing for us, and that asking again would not help. (408 and 429 say: not now.)
-func isRefused(err error) bool {
-	var answer *machine.StatusError
-	if !errors.As(err, &answer) {
-		return isMissing(err)
-	}
-	return answer.Status < 500 && answer.Status != 408 && answer.Status != 429
-}
+// isRefused says that there is no such thing for us, and that asking again would not help.
+func isRefused(err error) bool { return isMissing(err) || isRefusal(err) }
 
 // dsmode is the first of several modes that is given.
 func dsmode(e *Env, given ...*conf.Value) string {

@@ -21,6 +21,7 @@ var askedOverHTTP = map[string]struct {
 	"Hetzner":      {fetchHetzner, `datasource: {Hetzner: {metadata_url: "%[1]s/hetzner/v1", timeout: 0.3, max_wait: 0.3, retries: 1, sec_between_retries: 0.01}}`},
 	"UpCloud":      {upCloud().Fetch, `datasource: {UpCloud: {metadata_url: "%[1]s/metadata/v1.json", timeout: 0.3, max_wait: 0.3, retries: 1, sec_between_retries: 0.01}}`},
 	"Vultr":        {vultr().Fetch, `datasource: {Vultr: {metadata_url: "%[1]s/v1.json", timeout: 0.3, max_wait: 0.3, retries: 1, sec_between_retries: 0.01}}`},
+	"Scaleway":     {fetchScaleway, `datasource: {Scaleway: {metadata_urls: ["%[1]s"], timeout: 0.3, max_wait: 0.3, retries: 1, sec_between_retries: 0.01}}`},
 	"GCE":          {fetchGCE, `datasource: {GCE: {metadata_url: "%[1]s/computeMetadata/v1/", timeout: 0.3, max_wait: 0.3, retries: 1, sec_between_retries: 0.01}}`},
 	"AliYun":       {fetchAliYun, `datasource: {AliYun: {metadata_urls: ["%[1]s"], timeout: 0.3, max_wait: 0.3, retries: 1, sec_between_retries: 0.01}}`},
 	"Ec2 on AWS":   {fetchOnAWS, `datasource: {Ec2: {metadata_urls: ["%[1]s"], timeout: 0.3, max_wait: 0.3, retries: 1, sec_between_retries: 0.01}}`},

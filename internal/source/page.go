@@ -76,6 +76,13 @@ func bytesAt(data any, keys ...string) []byte {
 	return nil
 }
 
+// listAt is the list at a path of plain data; nil where there is none.
+func listAt(data any, keys ...string) []any {
+	v := conf.Of(data, conf.Origin{})
+	items, _ := v.At(keys...).Data().([]any)
+	return items
+}
+
 // described is the cloud's own description of the network, out of its document; nil where there is none.
 func described(kind string, data any) *instance.Network {
 	if data == nil {

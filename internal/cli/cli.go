@@ -126,7 +126,7 @@ func (p *program) root() *cobra.Command {
 	c.AddCommand(p.bootCommands()...)
 	c.AddCommand(p.planCommands()...)
 	c.AddCommand(p.askCommands()...)
-	c.AddCommand(p.diskCommand())
+	c.AddCommand(p.diskCommand(), p.networkCommand(), p.develCommand())
 	c.AddCommand(p.helpCommands()...)
 	c.SetHelpCommand(p.helpCommand())
 	return c

@@ -141,3 +141,13 @@ func (w *writing) stale(files []File) (outcomes []Outcome, err error) {
 	}
 	return outcomes, err
 }
+
+// Foreign are the files that were written and that somebody changed since.
+func (r Record) Foreign(files machine.Files) (paths []string) {
+	for _, name := range slices.Sorted(maps.Keys(r.Files)) {
+		if text, err := files.Read(name); err == nil && hash(text) != r.Files[name] {
+			paths = append(paths, name)
+		}
+	}
+	return paths
+}

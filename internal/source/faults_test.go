@@ -22,6 +22,7 @@ var askedOverHTTP = map[string]struct {
 	"UpCloud":      {upCloud().Fetch, `datasource: {UpCloud: {metadata_url: "%[1]s/metadata/v1.json", timeout: 0.3, max_wait: 0.3, retries: 1, sec_between_retries: 0.01}}`},
 	"Vultr":        {vultr().Fetch, `datasource: {Vultr: {metadata_url: "%[1]s/v1.json", timeout: 0.3, max_wait: 0.3, retries: 1, sec_between_retries: 0.01}}`},
 	"Scaleway":     {fetchScaleway, `datasource: {Scaleway: {metadata_urls: ["%[1]s"], timeout: 0.3, max_wait: 0.3, retries: 1, sec_between_retries: 0.01}}`},
+	"Azure":        {fetchAzure, `datasource: {Azure: {timeout: 0.3, retries: 1, sec_between_retries: 0.01}} # %[1]s`},
 	"GCE":          {fetchGCE, `datasource: {GCE: {metadata_url: "%[1]s/computeMetadata/v1/", timeout: 0.3, max_wait: 0.3, retries: 1, sec_between_retries: 0.01}}`},
 	"AliYun":       {fetchAliYun, `datasource: {AliYun: {metadata_urls: ["%[1]s"], timeout: 0.3, max_wait: 0.3, retries: 1, sec_between_retries: 0.01}}`},
 	"Ec2 on AWS":   {fetchOnAWS, `datasource: {Ec2: {metadata_urls: ["%[1]s"], timeout: 0.3, max_wait: 0.3, retries: 1, sec_between_retries: 0.01}}`},
@@ -104,8 +105,8 @@ func TestFaults(t *testing.T) {
 // wantSilent fetches, and wants an error that leaves the last instance in its place.
 func wantSilent(t *testing.T, fetch func(context.Context, *Env) (*instance.Instance, error), config, address string) {
 	t.Helper()
-	w := newWorld(t, "", config)
-	w.env.Machine.Net = liveNet(t)
+	w := newWorld(t, azureUUID, config)
+	w.env.Machine.Net = elsewhere{liveNet(t), address}
 	w.env.Last = &instance.Instance{ID: "i-1"}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()

@@ -41,12 +41,9 @@ const azureResource = "/dev/disk/cloud/azure_resource"
 
 // fetchAzure reads the disc and asks the metadata service: each may be missing, and the service counts more. Then it reports.
 func fetchAzure(ctx context.Context, e *Env) (*instance.Instance, error) {
-	id := strings.ToLower(e.Machine.Facts.DMI("product_uuid"))
+	id := e.hardwareID()
 	if !isIdentity(id) {
 		return nil, fmt.Errorf("%w: the firmware has no product_uuid, which is the instance's id", ErrSilent)
-	}
-	if e.Last != nil && machine.SameUUID(e.Last.ID, id) {
-		id = e.Last.ID // old kernels write it in capitals, and old firmware turns it round
 	}
 	media := e.azureDisc()
 	l := e.limits("Azure", limits{timeout: 30 * time.Second, pause: time.Second, tries: 10})

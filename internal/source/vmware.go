@@ -14,6 +14,7 @@ func vmware() *Source {
 		Doc: "VMware's guestinfo: metadata, userdata and vendordata, which VMware's own tools read from the hypervisor, or the variables " +
 			"VMX_GUESTINFO_* in the environment; and the files of VMware's guest customization.",
 		Match: matchVMware,
+		Fetch: fetchVMware,
 	}
 }
 

@@ -361,11 +361,12 @@ func TestEC2OfTheLab(t *testing.T) {
 	}
 }
 
-// Row D13. What is handed on as the network is what its reader takes: a machine with two interfaces gets both.
+// Rows D13 and D18. What is handed on as the network is what its reader takes: a machine with two interfaces gets both, or
+// the first alone where a person says so.
 func TestEC2NetworkIsRead(t *testing.T) {
 	host := network.Host{NICs: []machine.NIC{{Name: "ens5", MAC: "06:17:04:d7:26:09"}, {Name: "ens6", MAC: "06:17:04:d7:26:08"}}}
-	for more, want := range map[string]int{"": 2} {
-		for _, source := range []string{"Ec2"} {
+	for more, want := range map[string]int{"": 2, ", apply_full_imds_network_config: false": 1} {
+		for _, source := range []string{"Ec2", "AliYun"} {
 			w := atAddress(t, onAWS, source, "http://127.0.0.1", more)
 			in := told{meta: awsMeta()}.networkIn(w.env, source)
 			document, _, err := conf.Parse("network", in.Document)

@@ -7,17 +7,21 @@ import (
 )
 
 // readOracle reads the VNICs of Oracle's metadata, a list of them or at "vnics": DHCP on the first, and the addresses of
-// the others. It becomes version 1. The networks of Oracle's cloud carry packets of 9000 bytes.
+// the others; keep_configuration is the first one's. It becomes version 1. The networks of Oracle's cloud carry packets of 9000 bytes.
 func readOracle(document *conf.Value, host Host) (*Model, []conf.Problem) {
 	r := newReading(1, document, host)
 	root := r.root(document)
+	vnics := root
 	if document != nil && document.Kind == conf.Map {
-		root = root.at("vnics")
+		vnics = root.at("vnics")
 	}
 	config := []any{}
-	for i, item := range root.items() {
+	for i, item := range vnics.items() {
 		if c := item.physicalOf("macAddr"); c != nil {
 			c["mtu"], c["subnets"] = 9000, item.oracle(i == 0)
+			if i == 0 {
+				root.keep(c, "keep_configuration")
+			}
 			config = append(config, c)
 		}
 	}

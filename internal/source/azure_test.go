@@ -48,7 +48,7 @@ type elsewhere struct {
 }
 
 func (n elsewhere) Fetch(ctx context.Context, r machine.Request) (machine.Response, error) {
-	for _, cloud := range []string{"http://169.254.169.254", "http://168.63.129.16"} {
+	for _, cloud := range []string{"http://169.254.169.254", "http://168.63.129.16", "http://[fd00:c1::a9fe:a9fe]"} {
 		if rest, ok := strings.CutPrefix(r.URL, cloud); ok {
 			r.URL = n.address + rest
 		}

@@ -11,9 +11,11 @@ import (
 // ovf is the source of machines that were made of an OVF package.
 func ovf() *Source {
 	return &Source{
-		Name:  "OVF",
-		Doc:   "The OVF environment: in the seed folder ovf, on a small disc, or on VMware in guestinfo.ovfEnv.",
+		Name: "OVF",
+		Doc: "The OVF environment: in the seed folder ovf, on a small disc, or on VMware in guestinfo.ovfEnv. Its properties are " +
+			"instance-id, hostname, public-keys, user-data and network-config (both base64), password and seedfrom.",
 		Match: matchOVF,
+		Fetch: fetchOVF,
 	}
 }
 
@@ -97,8 +99,17 @@ func isDrive(device string) bool {
 	return optical || old
 }
 
-// ovfFileOn opens a disc and looks for the file.
+// ovfFileOn says that a disc has the file on it, and that it is an environment.
 func ovfFileOn(e *Env, d machine.Device) string {
+	const schema = "http://schemas.dmtf.org/ovf/environment/1"
+	if text := ovfTextOn(e, d); strings.Contains(strings.ToLower(text), schema) {
+		return "holds " + ovfEnvironment
+	}
+	return ""
+}
+
+// ovfTextOn opens a disc and reads the file, however its name is written.
+func ovfTextOn(e *Env, d machine.Device) string {
 	files, closeDisc, err := e.Machine.Disks.Mount(d)
 	if err != nil {
 		e.debug("look for an OVF environment: %v", err)
@@ -107,12 +118,10 @@ func ovfFileOn(e *Env, d machine.Device) string {
 	defer closeDisc()
 	names, _ := files.List("/")
 	for _, name := range names {
-		if !strings.EqualFold(strings.ReplaceAll(name, "_", "-"), ovfEnvironment) {
-			continue
-		}
-		const schema = "http://schemas.dmtf.org/ovf/environment/1"
-		if text, err := files.Read("/" + name); err == nil && strings.Contains(strings.ToLower(text), schema) {
-			return "holds " + name
+		if strings.EqualFold(strings.ReplaceAll(name, "_", "-"), ovfEnvironment) {
+			if text, err := files.Read("/" + name); err == nil {
+				return text
+			}
 		}
 	}
 	return ""

@@ -133,11 +133,20 @@ func isRefusal(err error) bool {
 	return errors.As(err, &status) && status.Status/100 == 4 && status.Status != 408 && status.Status != 429
 }
 
+// probeTime is how long a cloud is asked through the link's own address of IPv6 while a lease of IPv4 may be on its way, or
+// may be here and wait for its turn.
+const probeTime = time.Second
+
 // reach brings up a network, where that is needed, and settles on an address of the cloud through it. open is called
 // until it succeeds, and not again after that. Who has no error must call close of what it returns.
 func (e *Env) reach(ctx context.Context, w want, open func(ctx context.Context) error) (*Early, error) {
 	isOpen := false
-	w.Works = func(ctx context.Context, _ *Early) error {
+	w.Works = func(ctx context.Context, n *Early) error {
+		if n.LinkLocal.IsValid() && !w.NoIPv4 {
+			var cancel func()
+			ctx, cancel = context.WithTimeoutCause(ctx, probeTime, fmt.Errorf("no answer over IPv6 within %v", probeTime))
+			defer cancel()
+		}
 		err := open(ctx)
 		isOpen = err == nil
 		return err

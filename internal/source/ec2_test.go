@@ -380,3 +380,27 @@ func TestEC2NetworkIsRead(t *testing.T) {
 		}
 	}
 }
+
+// Rows D11 and D21. Before the network is up the cloud is asked through a link that is brought up for that, and switched off
+// again. The token with which it was found is the one that is used; where nobody answers, the next stage asks. IPv6
+// that leads nowhere does not cost the whole wait: a lease may be on its way.
+func TestEC2OverEarlyNetwork(t *testing.T) {
+	s := &treeServer{root: awsTree("2021-03-23", awsMeta()), header: awsToken}
+	dead := httptest.NewServer(http.NotFoundHandler())
+	dead.Close()
+	for address, want := range map[string]string{s.start(t): "", dead.URL: "not yet"} {
+		w := atAddress(t, onAWS, "Ec2", address, ", dhcp_timeout: 0.05").at(Local)
+		links := offNICs("eth0")
+		w.env.Machine.Links = links
+		if want != "" {
+			w.env.Config = newWorld(t, "", "datasource: {Ec2: {metadata_urls: [\""+address+"\"], timeout: 60, max_wait: 3600, dhcp_timeout: 0.05}}").env.Config
+		}
+		in, err := fetchEC2(t.Context(), w.env)
+		if isOneOf(err) != want || err == nil && (in.Detail != "DataSourceEc2Local" || in.Source != "Ec2" || s.tokens != 1) {
+			t.Errorf("it is %+v, %v; %d tokens", in, err, s.tokens)
+		}
+		if state, err := links.State(); err != nil || state.Links[0].Up {
+			t.Errorf("afterwards the link is %+v, %v", state, err)
+		}
+	}
+}

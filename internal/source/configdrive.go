@@ -223,7 +223,7 @@ func (d configTree) interfaces(in *instance.Instance) {
 // described completes an instance that a drive of a version describes.
 func (d configTree) described(in *instance.Instance, version string, modes ...*conf.Value) *instance.Instance {
 	in.Mode = dsmode(d.e, slices.Insert(modes, 1, d.e.config("ConfigDrive").Get("dsmode"))...)
-	in.Source, in.Platform = "ConfigDrive", "openstack"
+	in.Source, in.Platform = "ConfigDrive", "configdrive"
 	in.Detail = fmt.Sprintf("DataSourceConfigDrive [%s,ver=%s][source=%s]", in.Mode, version, d.place)
 	if in.Cloud == "" {
 		in.Cloud = "configdrive"

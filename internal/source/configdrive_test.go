@@ -36,7 +36,7 @@ func wantDrive(t *testing.T, in *instance.Instance, err error, subplatform strin
 	place := subplatform[strings.Index(subplatform, "(")+1 : len(subplatform)-1]
 	for what, pair := range map[string][2]string{
 		"id": {in.ID, novaID}, "detail": {in.Detail, "DataSourceConfigDrive [net,ver=2][source=" + place + "]"}, "hostname": {in.Hostname, "web1.novalocal"},
-		"cloud": {in.Cloud, "configdrive"}, "platform": {in.Platform, "openstack"}, "subplatform": {in.Subplatform, subplatform},
+		"cloud": {in.Cloud, "configdrive"}, "platform": {in.Platform, "configdrive"}, "subplatform": {in.Subplatform, subplatform},
 		"user-data": {string(in.UserData), "#cloud-config\n{}\n"}, "vendor-data": {string(in.VendorData), "#!/bin/sh\n"},
 		"network": {in.Network.Kind + string(in.Network.Document), "network_data" + novaNetwork},
 	} {

@@ -2,6 +2,7 @@ package boot
 
 import (
 	"cmp"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -131,10 +132,24 @@ func (s *sandbox) seen() map[string]string {
 		text, there := s.look(name)
 		out[name] = cmp.Or(text, fmt.Sprint("there: ", there))
 	}
+	var data struct {
+		V1 map[string]any `json:"v1"`
+		DS map[string]any `json:"ds"`
+	}
+	if err := json.Unmarshal([]byte(s.read("/run/cloud-init/instance-data.json")), &data); err != nil {
+		s.t.Fatal(err)
+	}
+	for _, key := range strings.Fields("cloud_name cloud_id instance_id local_hostname availability_zone platform subplatform region public_ssh_keys") {
+		out["v1."+key] = fmt.Sprint(data.V1[key])
+	}
+	delete(data.DS, "_doc")
+	delete(data.DS, "ec2_metadata") // ours is read only where somebody needs it
+	out["ds"] = fmt.Sprint(data.DS)
 	return out
 }
 
-// Row D01, row D07. On each cloud a machine gets the users, keys, name and files that the real cloud-init gives it.
+// Rows D01, D07, D26, S13. On each cloud a machine gets the users, keys, name and files that the real cloud-init gives it, and its
+// templates the same data.
 func TestClouds(t *testing.T) {
 	for name := range cloudCases {
 		t.Run(name, func(t *testing.T) {

@@ -1,10 +1,13 @@
 package source
 
 import (
+	"encoding/json"
 	"fmt"
 	"maps"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -136,4 +139,24 @@ func TestLeaf(t *testing.T) {
 			t.Errorf("%q gives %s, want %s", text, got, want)
 		}
 	}
+}
+
+// FuzzEntry: whatever stands in a folder's list, what is asked for stays below the folder, and what comes back can be kept.
+func FuzzEntry(f *testing.F) {
+	for _, line := range []string{"ami-id", "placement/", "0=my key", "a=b", "../x", "..", "50%", "a?b#c", "//host/", "x y\x00"} {
+		f.Add(line)
+	}
+	f.Fuzz(func(t *testing.T, line string) {
+		key, name, _ := entryOf(strings.TrimSpace(line))
+		if key == "" {
+			return
+		}
+		u, err := url.Parse("http://169.254.169.254/v/" + escapeName(name))
+		if err != nil || u.Host != "169.254.169.254" || u.RawQuery != "" || u.Fragment != "" || !strings.HasPrefix(path.Clean(u.Path), "/v/") {
+			t.Errorf("%q leads to %v, %v", line, u, err)
+		}
+		if _, err := json.Marshal(map[string]any{key: leaf([]byte(line))}); err != nil {
+			t.Error(err)
+		}
+	})
 }

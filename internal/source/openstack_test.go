@@ -13,6 +13,7 @@ import (
 
 	"openguest/internal/instance"
 	"openguest/internal/machine"
+	"openguest/internal/machine/dhcp"
 )
 
 // A cloud is a metadata service that notes what it was asked.
@@ -242,5 +243,36 @@ func TestCheckUUID(t *testing.T) {
 		if got := checkUUID(context.Background(), w.env, &instance.Instance{ID: novaID}); got != want {
 			t.Errorf("on the hardware %q it is %v", uuid, got)
 		}
+	}
+}
+
+// Row D04. The service is asked where the network leads: over IPv4 with a lease, over the link's own address where the link
+// has one, at both where the machine was online already.
+func TestOpenStackAddresses(t *testing.T) {
+	const four, six = "http://169.254.169.254", "http://[fe80::a9fe:a9fe%25eth0]"
+	for name, c := range map[string]struct {
+		early  Early
+		config string
+		want   []string
+	}{
+		"online":       {Early{}, "{}", []string{four, six}},
+		"a lease":      {Early{Link: "eth0", Lease: &dhcp.Lease{}}, "{}", []string{four}},
+		"IPv6":         {Early{Link: "eth0", LinkLocal: netip.MustParseAddr("fe80::1%eth0")}, "{}", []string{six}},
+		"the operator": {Early{}, "datasource: {OpenStack: {metadata_urls: ['http://a', 'http://b/']}}", []string{"http://a", "http://b/"}},
+	} {
+		w := newWorld(t, "-- /sys/class/net/eth0/address --\n52:54:00:12:34:56\n-- /sys/class/net/eth0/carrier --\n1\n", c.config)
+		if got := openStackAddresses(w.env, &c.early); !slices.Equal(got, c.want) {
+			t.Errorf("%s: %q, want %q", name, got, c.want)
+		}
+	}
+}
+
+// Row B05, row X10. A machine that names OpenStack nowhere does not ask the link's addresses, which anybody could answer from.
+func TestOpenStackIsNotAskedBlindly(t *testing.T) {
+	net := &fakeNet{}
+	w := newWorld(t, "-- /proc/sys/kernel/arch --\naarch64\n", "")
+	w.env.Machine.Net = net
+	if _, _, _, err := Find(context.Background(), w.env, []string{"OpenStack", "Ec2"}); err == nil || len(net.asked) != 0 {
+		t.Errorf("it asked %q: %v", net.asked, err)
 	}
 }

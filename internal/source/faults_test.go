@@ -24,6 +24,7 @@ var askedOverHTTP = map[string]struct {
 	"Scaleway":     {fetchScaleway, `datasource: {Scaleway: {metadata_urls: ["%[1]s"], timeout: 0.3, max_wait: 0.3, retries: 1, sec_between_retries: 0.01}}`},
 	"Azure":        {fetchAzure, `datasource: {Azure: {timeout: 0.3, retries: 1, sec_between_retries: 0.01}} # %[1]s`},
 	"Oracle":       {fetchOracle, `datasource: {Oracle: {timeout: 0.3, max_wait: 0.3, retries: 1, sec_between_retries: 0.01}} # %[1]s`},
+	"Akamai":       {fetchAkamai, `datasource: {Akamai: {allow_ipv6: false, timeout: 0.3, max_wait: 0.3, retries: 1, sec_between_retries: 0.01}} # %[1]s`},
 	"GCE":          {fetchGCE, `datasource: {GCE: {metadata_url: "%[1]s/computeMetadata/v1/", timeout: 0.3, max_wait: 0.3, retries: 1, sec_between_retries: 0.01}}`},
 	"AliYun":       {fetchAliYun, `datasource: {AliYun: {metadata_urls: ["%[1]s"], timeout: 0.3, max_wait: 0.3, retries: 1, sec_between_retries: 0.01}}`},
 	"Ec2 on AWS":   {fetchOnAWS, `datasource: {Ec2: {metadata_urls: ["%[1]s"], timeout: 0.3, max_wait: 0.3, retries: 1, sec_between_retries: 0.01}}`},

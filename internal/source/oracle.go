@@ -57,10 +57,13 @@ func fetchOracle(ctx context.Context, e *Env) (*instance.Instance, error) {
 		return nil, fmt.Errorf("%w: read %s: %w", ErrSilent, where, err)
 	}
 	in.Subplatform = "metadata (" + c.base + "/)"
-	if !e.hasKlibc() {
-		in.Network, err = c.oracleNetwork(ctx)
+	if e.hasKlibc() {
+		return in, nil
 	}
-	return in, err
+	if in.Network, err = c.oracleNetwork(ctx); err != nil {
+		return nil, err
+	}
+	return in, nil
 }
 
 // oracleOf reads the description.

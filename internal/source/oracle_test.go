@@ -22,6 +22,8 @@ func onOracle(t *testing.T, files string, pages map[string]string) (*world, *[]s
 			http.NotFound(w, r)
 		case r.Header.Get("Authorization") != "Bearer Oracle":
 			w.WriteHeader(http.StatusForbidden)
+		case page == "403":
+			w.WriteHeader(http.StatusForbidden)
 		default:
 			w.Write([]byte(page))
 		}
@@ -84,4 +86,6 @@ func TestOracleInTrouble(t *testing.T) {
 		w, _ := onOracle(t, "", map[string]string{"/opc/v2/instance/": document})
 		wantSilentFrom(t, w, fetchOracle)
 	}
+	w, _ := onOracle(t, "", map[string]string{"/opc/v2/instance/": oracleInstance, "/opc/v2/vnics/": "403"})
+	wantSilentFrom(t, w, fetchOracle)
 }

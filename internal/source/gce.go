@@ -80,7 +80,7 @@ func readGCE(e *Env, url string, all *conf.Value) (*instance.Instance, error) {
 	zone = zone[strings.LastIndex(zone, "/")+1:]
 	lines := gceKeyLines(own, project)
 	in := &instance.Instance{
-		Source: "GCE", Detail: "DataSourceGCE", Cloud: "gce", Platform: "gce", Subplatform: "metadata (" + url + ")",
+		Source: "GCE", Detail: e.detail("GCE"), Cloud: "gce", Platform: "gce", Subplatform: "metadata (" + url + ")",
 		Mode: modeNet, ID: id, Zone: zone, Region: zone, Keys: e.gceKeys(lines), UserData: e.gceUserData(own),
 		Metadata: map[string]any{"instance-id": id, "availability-zone": zone, "local-hostname": host,
 			"instance-data": orEmpty(own), "project-data": orEmpty(project), "public-keys-data": plainList(lines)},
@@ -88,9 +88,6 @@ func readGCE(e *Env, url string, all *conf.Value) (*instance.Instance, error) {
 	in.Hostname, _, _ = strings.Cut(host, ".")
 	if dash := strings.LastIndex(zone, "-"); dash >= 0 {
 		in.Region = zone[:dash]
-	}
-	if e.Stage == Local {
-		in.Detail += "Local"
 	}
 	return in, nil
 }

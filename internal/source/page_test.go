@@ -129,3 +129,24 @@ func wantSilentFrom(t *testing.T, w *world, fetch func(context.Context, *Env) (*
 		t.Errorf("it gives %+v, %v", in, err)
 	}
 }
+
+// Each description of the network by Vultr is one that the machine can use: a list by itself would be none, and an interface
+// without a name would be left out.
+func TestVultrNetwork(t *testing.T) {
+	for said, want := range map[string]string{
+		`"interfaces": [{"mac": "56:00:03:15:c4:65"}]`: `{"interfaces": [{"mac": "56:00:03:15:c4:65"}]}`,
+		`"cloud_interfaces": {"version": 1, "config": [{"type": "physical", "mac_address": "56:00:03:15:C4:65"}, {"type": "nameserver"}]}`: `{"config": ` +
+			`[{"mac_address": "56:00:03:15:C4:65", "name": "ens3", "type": "physical"}, {"type": "nameserver"}], "version": 1}`,
+	} {
+		address, _ := webServer(t, map[string]string{"/v1.json": `{"instance-v2-id": "i", ` + said + `}`})
+		w := newWorld(t, "-- /sys/class/net/ens3/address --\n56:00:03:15:c4:65\n", "datasource: {Vultr: {metadata_url: '"+address+"/v1.json'}}")
+		w.env.Machine.Net = liveNet(t)
+		in, err := vultr().Fetch(t.Context(), w.env)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Join(strings.Fields(string(in.Network.Document)), ""); got != strings.ReplaceAll(want, " ", "") {
+			t.Errorf("the network is %s", got)
+		}
+	}
+}

@@ -36,8 +36,22 @@ func vultrOf(e *Env, doc map[string]any) *instance.Instance {
 		UserData: bytesAt(doc, "user-data"), VendorData: vendorData(e, "vendor-data", doc["vendor-data"]),
 		Metadata: doc, Sensitive: []string{"ds/meta_data/startup-script"},
 	}
-	if in.Network = described("vultr", doc["interfaces"]); doc["cloud_interfaces"] != nil {
-		in.Network = described("v"+textAt(doc, "cloud_interfaces", "version"), doc["cloud_interfaces"])
+	switch inside, _ := doc["cloud_interfaces"].(map[string]any); {
+	case inside != nil:
+		in.Network = described("v"+textAt(inside, "version"), vultrNames(e, inside))
+	case doc["interfaces"] != nil:
+		in.Network = described("vultr", map[string]any{"interfaces": doc["interfaces"]})
 	}
 	return in
+}
+
+// vultrNames gives the interfaces of a description of version 1 the names that this machine has for them.
+func vultrNames(e *Env, network map[string]any) map[string]any {
+	items, _ := network["config"].([]any)
+	for _, item := range items {
+		if card, _ := item.(map[string]any); card["type"] == "physical" {
+			card["name"] = nameOf(e, strings.ToLower(textAt(card, "mac_address")))
+		}
+	}
+	return network
 }

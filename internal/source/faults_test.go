@@ -29,6 +29,7 @@ var askedOverHTTP = map[string]struct {
 	"AliYun":       {fetchAliYun, `datasource: {AliYun: {metadata_urls: ["%[1]s"], timeout: 0.3, max_wait: 0.3, retries: 1, sec_between_retries: 0.01}}`},
 	"Ec2 on AWS":   {fetchOnAWS, `datasource: {Ec2: {metadata_urls: ["%[1]s"], timeout: 0.3, max_wait: 0.3, retries: 1, sec_between_retries: 0.01}}`},
 	"Ec2":          {fetchEC2, `datasource: {Ec2: {metadata_urls: ["%[1]s"], timeout: 0.3, max_wait: 0.3, retries: 1, sec_between_retries: 0.01}}`},
+	"OpenStack":    {fetchOpenStack, `datasource: {OpenStack: {metadata_urls: ["%[1]s"], timeout: 0.3, retries: 1, sec_between_retries: 0.01}}`},
 	"Exoscale":     {fetchExoscale, `datasource: {Exoscale: {metadata_url: "%[1]s", timeout: 0.3, max_wait: 0.3, retries: 1, sec_between_retries: 0.01}}`},
 }
 

@@ -157,10 +157,13 @@ func (r *result) weights(out *strings.Builder) {
 func (r *result) limits(out *strings.Builder) {
 	ours, theirs := r.find("openguest"), r.find("cloud-init")
 	agent := measures[4]
-	line := func(what string, value, limit float64, form string) {
+	line := func(what string, value, limit, slack float64, form string) {
 		verdict := "met"
 		if value > limit {
 			verdict = "missed"
+		}
+		if value > limit && value <= limit+slack {
+			verdict = fmt.Sprintf("missed, by less than the %.2f between two boots without an agent", slack)
 		}
 		fmt.Fprintf(out, "| %s | "+form+" | "+form+" | %s |\n", what, value, limit, verdict)
 	}
@@ -170,11 +173,11 @@ func (r *result) limits(out *strings.Builder) {
 		limit float64
 	}{{measures[0], 0.10}, {measures[3], 0.15}} {
 		none := r.all[0].spread(l.m)
-		line(l.m.name+", seconds later", r.later(ours, l.m).median, l.limit+none.greatest-none.least, "%.2f")
+		line(l.m.name+", seconds later", r.later(ours, l.m).median, l.limit, none.greatest-none.least, "%.2f")
 	}
-	line("peak memory, MiB", ours.weight.peak/1024, 20, "%.1f")
-	line("on the disk, MB", r.disk(ours), 12, "%.1f")
-	line("processor, as a part of cloud-init's", ours.spread(agent).median/theirs.spread(agent).median, 1.0/20, "%.3f")
+	line("peak memory, MiB", ours.weight.peak/1024, 20, 0, "%.1f")
+	line("on the disk, MB", r.disk(ours), 12, 0, "%.1f")
+	line("processor, as a part of cloud-init's", ours.spread(agent).median/theirs.spread(agent).median, 1.0/20, 0, "%.3f")
 }
 
 func (r *result) find(name string) *contender {
@@ -192,8 +195,9 @@ Each makes two people with keys, five files and one ed25519 host key, and runs o
 name and grow the root from 2 to 4 GB, which Google's images do elsewhere. The one without an agent only makes the host key.
 openguest and cloud-init have a NoCloud medium, google-guest-agent the metadata server of ` + "`openguest-host`" + `.
 
-The processor is emulated, and a nanosecond is an instruction, so that the figures are those of a machine with one slow processor
-and do not depend on what else the host does. Seconds are counted from the kernel's first instruction. Processor time is what systemd
+The processor is emulated, and a nanosecond is an instruction, so that the figures are those of a machine with one slow processor,
+whatever else the host does; only waiting for the disk takes the host's time, and is longer where the host is busy. Seconds are counted
+from the kernel's first instruction. Processor time is what systemd
 counted for the agent's units, and for all programs of the whole boot. Memory is what the kernel calls VmHWM, the sum over the
 processes of the unit that had most. What is on the disk is the sum of the packages that an agent brings, without Python, which all
 four machines have.
@@ -201,8 +205,6 @@ four machines have.
 
 // documentEnd explains the figures. Its own are from single boots of 21 November 2026, by systemd's counts for each unit.
 const documentEnd = `
-The limit of the first two rows is 0.10 and 0.15 seconds, and the spread of the machine without an agent.
-
 ## Where the time goes
 
 openguest waits for nothing before sshd, so what it adds is work, and on one processor all work before sshd delays it. Of a third of a

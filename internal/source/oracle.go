@@ -21,7 +21,7 @@ func oracle() *Source {
 		Doc:   "The metadata service of Oracle Cloud Infrastructure at 169.254.169.254 and fd00:c1::a9fe:a9fe, in its second version or the first.",
 		Match: anyOf(dmi("chassis_asset_tag", "OracleCloud.com")),
 		Fetch: fetchOracle,
-		Check: checkUUID,
+		Check: isSameOracle,
 	}
 }
 
@@ -66,6 +66,12 @@ func fetchOracle(ctx context.Context, e *Env) (*instance.Instance, error) {
 	return in, nil
 }
 
+// isSameOracle compares the machine's number with the one that it had when the cloud was asked.
+func isSameOracle(_ context.Context, e *Env, last *instance.Instance) bool {
+	uuid := textAt(last.Tree, "system_uuid")
+	return uuid != "" && machine.SameUUID(uuid, e.Machine.Facts.DMI("product_uuid"))
+}
+
 // oracleOf reads the description.
 func oracleOf(e *Env, doc map[string]any) (*instance.Instance, error) {
 	first := 0
@@ -73,6 +79,7 @@ func oracleOf(e *Env, doc map[string]any) (*instance.Instance, error) {
 		Source: "Oracle", Detail: "DataSourceOracle", Mode: modeNet, Cloud: "oracle", Platform: "oracle",
 		ID: textAt(doc, "id"), Hostname: textAt(doc, "hostname"), Zone: textAt(doc, "ociAdName"), LaunchIndex: &first, Tree: doc,
 	}
+	doc["system_uuid"] = e.Machine.Facts.DMI("product_uuid") // lives as long as the instance, but is not its id
 	if e.Stage != Local {
 		in.Detail += "Net"
 	}

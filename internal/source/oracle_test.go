@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"openguest/internal/instance"
 )
 
 const oracleInstance = `{"id": "ocid1.instance.oc1.phx.abc", "hostname": "web-1", "displayName": "Web 1", "ociAdName": "phx-ad-3",
@@ -88,4 +90,18 @@ func TestOracleInTrouble(t *testing.T) {
 	}
 	w, _ := onOracle(t, "", map[string]string{"/opc/v2/instance/": oracleInstance, "/opc/v2/vnics/": "403"})
 	wantSilentFrom(t, w, fetchOracle)
+}
+
+// The cloud is asked once in the life of a machine, and again by a copy of it, which has another number.
+func TestOracleIsTheSame(t *testing.T) {
+	const uuid = "-- /sys/class/dmi/id/product_uuid --\n527C2691-029F-FE4C-B1F4-A4DA7EBAC2C"
+	w, _ := onOracle(t, uuid+"F\n", map[string]string{"/opc/v2/instance/": oracleInstance})
+	in, err := fetchOracle(t.Context(), w.env)
+	if err != nil {
+		t.Fatal(err)
+	}
+	copied := newWorld(t, uuid+"0\n", "")
+	if check := oracle().Check; !check(t.Context(), w.env, in) || check(t.Context(), copied.env, in) || check(t.Context(), newWorld(t, "", "").env, &instance.Instance{}) {
+		t.Error("it is taken for another, or another for it")
+	}
 }

@@ -184,7 +184,7 @@ func networkOf(from, kind string, v *conf.Value) networkText {
 	if inner := v.Get("network"); inner != nil {
 		v = inner
 	}
-	if v != nil && (v.Kind != conf.Map || len(v.Pairs) == 0) {
+	if v != nil && len(v.Pairs) == 0 && len(v.Items) == 0 { // some clouds give a list
 		v = nil
 	}
 	if kind == "" {

@@ -45,7 +45,9 @@ var beneath = unix.OpenHow{
 func (d *disk) folder(name string) (int, error) {
 	how := beneath
 	fd, err := unix.Openat2(d.root, name, &how)
-	if errors.Is(err, unix.ENOSYS) || errors.Is(err, unix.EPERM) { // before Linux 5.6, or a filter of system calls
+	switch {
+	case errors.Is(err, unix.ENOSYS), errors.Is(err, unix.EPERM), // before Linux 5.6, or a filter of system calls
+		errors.Is(err, unix.EAGAIN): // something was moved or mounted meanwhile, and the kernel cannot be sure
 		return d.descend(name)
 	}
 	return fd, err

@@ -25,6 +25,7 @@ import (
 // liveNet reaches other machines over http and https, and the system's own files.
 type liveNet struct {
 	files     Files
+	onlyAsks  bool // who plans tells nobody anything: POST is put off
 	transport func() http.RoundTripper
 }
 
@@ -74,6 +75,9 @@ func (n liveNet) Fetch(ctx context.Context, r Request) (Response, error) {
 	r.Tries, r.Timeout = max(r.Tries, 1), cmp.Or(r.Timeout, defaultTimeout)
 	r.Wait, r.Limit = cmp.Or(r.Wait, defaultWait), cmp.Or(r.Limit, defaultLimit)
 	r.URL = strings.TrimSpace(r.URL)
+	if n.onlyAsks && r.Method == http.MethodPost {
+		return Response{}, fmt.Errorf("tell %s: %w", PublicURL(r.URL), ErrDeferred)
+	}
 	if name, ok := localFile(r.URL); ok {
 		return n.readFile(name, r)
 	}

@@ -393,3 +393,21 @@ func TestFetchOtherWays(t *testing.T) {
 		t.Errorf("it came from port %s; a cloud that wants root to ask refuses it", words[2])
 	}
 }
+
+// A plan that told the cloud that the machine is ready would change something: Azure goes on when it hears that.
+func TestPlanPostsNothing(t *testing.T) {
+	asked := 0
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { asked++ }))
+	t.Cleanup(server.Close)
+	tree, err := Tree(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	planned, _ := Plan(tree)
+	if _, err := planned.Net.Fetch(t.Context(), Request{URL: server.URL, Method: "POST"}); !errors.Is(err, ErrDeferred) || asked != 0 {
+		t.Errorf("a POST of a plan: %v, and the server was asked %d times", err, asked)
+	}
+	if _, err := planned.Net.Fetch(t.Context(), Request{URL: server.URL}); err != nil || asked != 1 {
+		t.Errorf("a GET of a plan: %v, and the server was asked %d times", err, asked)
+	}
+}

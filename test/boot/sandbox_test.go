@@ -242,7 +242,11 @@ func (s *sandbox) openFile(name string, flags int, mode uint64) (*os.File, error
 		return nil, err
 	}
 	defer unix.Close(root)
-	fd, err := unix.Openat2(root, name, &unix.OpenHow{Flags: uint64(flags | unix.O_CLOEXEC), Mode: mode, Resolve: unix.RESOLVE_IN_ROOT})
+	how := unix.OpenHow{Flags: uint64(flags | unix.O_CLOEXEC), Mode: mode, Resolve: unix.RESOLVE_IN_ROOT}
+	fd, err := unix.Openat2(root, name, &how)
+	for tries := 0; errors.Is(err, unix.EAGAIN) && tries < 1000; tries++ { // something on this host was moved or mounted meanwhile
+		fd, err = unix.Openat2(root, name, &how)
+	}
 	if err != nil {
 		return nil, &fs.PathError{Op: "open", Path: name, Err: err}
 	}

@@ -78,7 +78,7 @@ func linksIn(list []netlinkMessage) (all []NetLink) {
 			all[i].Master = all[at].Name
 		}
 	}
-	slices.SortFunc(all, func(a, b NetLink) int { return a.Index - b.Index })
+	slices.SortStableFunc(all, func(a, b NetLink) int { return a.Index - b.Index })
 	return all
 }
 

@@ -94,7 +94,7 @@ func (l layout) fits(t *disk.Table) bool {
 	if l.whole {
 		return true
 	}
-	slices.SortFunc(parts, func(a, b disk.Partition) int { return a.Number - b.Number })
+	slices.SortStableFunc(parts, func(a, b disk.Partition) int { return a.Number - b.Number })
 	return slices.EqualFunc(l.shares, parts, func(s share, p disk.Partition) bool {
 		return s.kind == "" || disk.Type(l.label, s.kind) == p.Type
 	})

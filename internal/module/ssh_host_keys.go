@@ -145,7 +145,7 @@ func (h *hostKeys) collect(ctx context.Context) (made []madeKey, err error) {
 			return nil, context.Cause(ctx)
 		}
 	}
-	slices.SortFunc(made, func(a, b madeKey) int { return slices.Index(h.kinds, a.kind) - slices.Index(h.kinds, b.kind) })
+	slices.SortStableFunc(made, func(a, b madeKey) int { return slices.Index(h.kinds, a.kind) - slices.Index(h.kinds, b.kind) })
 	return made, nil
 }
 

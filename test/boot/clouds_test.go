@@ -122,6 +122,23 @@ func onCloud(t *testing.T, name string) *sandbox {
 	return s
 }
 
+// Row B10, its second half: a source that the kernel command line names is asked though no firmware names the cloud. Who
+// boots an image where the firmware is silent has no other way to say where it is.
+func TestCloudOnCommandLine(t *testing.T) {
+	s := open(t, "")
+	s.sh("rm -r /var/lib/cloud/seed/nocloud")
+	s.config("99-cloud", "datasource: {OpenStack: {max_wait: 20, timeout: 5}}\n")
+	s.serveCloud("169.254.169.254")
+	s.commandLine("ds=openstack")
+	s.mustBoot()
+	if id := s.read("/var/lib/cloud/data/instance-id"); id != "83679162-1378-4288-a2d4-70e13ec132aa\n" {
+		t.Errorf("the instance is %q", id)
+	}
+	if text := s.read("/srv/one"); text != "from user-data" {
+		t.Errorf("what user-data says is not done: %q", text)
+	}
+}
+
 // seen is what a person would look at on the machine afterwards.
 func (s *sandbox) seen() map[string]string {
 	s.t.Helper()

@@ -17,6 +17,23 @@ import (
 
 const mib = 1 << 20
 
+// apart says that the tests run in a mount namespace of their own.
+const apart = "OPENGUEST_TEST_APART"
+
+// TestMain runs the tests in a mount namespace of their own. What they mount in the host's is copied into each namespace that
+// is made meanwhile, by the sandboxes of other tests for one, and stays mounted there when it is gone here.
+func TestMain(m *testing.M) {
+	unshare, err := exec.LookPath("unshare")
+	if err != nil || os.Getuid() != 0 || os.Getenv(apart) != "" {
+		os.Exit(m.Run())
+	}
+	c := exec.Command(unshare, append([]string{"--mount", "--propagation", "private", os.Args[0]}, os.Args[1:]...)...)
+	c.Env, c.Stdin, c.Stdout, c.Stderr = append(os.Environ(), apart+"=1"), os.Stdin, os.Stdout, os.Stderr
+	if err := c.Run(); err != nil {
+		os.Exit(1)
+	}
+}
+
 // command runs a program and returns what it printed.
 func command(t *testing.T, input, name string, args ...string) string {
 	t.Helper()

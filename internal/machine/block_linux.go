@@ -122,7 +122,7 @@ func lockBlock(b liveBlock, name string) error {
 		if time.Now().After(end) {
 			return fmt.Errorf("%s is locked: another program has been at work on it for %v; try again when it has ended", name, lockWait)
 		}
-		if err := pause(context.Background(), 20*time.Millisecond); err != nil {
+		if err := Pause(context.Background(), 20*time.Millisecond); err != nil {
 			return err
 		}
 	}

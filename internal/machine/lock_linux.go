@@ -32,7 +32,7 @@ func whileUnlocked(ctx context.Context, locks []string, do func() error) error {
 		if time.Now().After(end) {
 			return err
 		}
-		if err := pause(ctx, time.Second); err != nil {
+		if err := Pause(ctx, time.Second); err != nil {
 			return err
 		}
 	}
@@ -60,20 +60,8 @@ func isLocked(name string) bool {
 
 // awaitEnd waits for the end of the system, which ends us too.
 func awaitEnd(ctx context.Context, argv []string) error {
-	if err := pause(ctx, endWait); err != nil {
+	if err := Pause(ctx, endWait); err != nil {
 		return err
 	}
 	return fmt.Errorf("%s was run, and the system still runs after %v", strings.Join(argv, " "), endWait)
-}
-
-// pause lets time pass, unless we are told to stop.
-func pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	case <-timer.C:
-		return nil
-	}
 }

@@ -39,6 +39,18 @@ type Clock interface {
 	Uptime() time.Duration // since the kernel started
 }
 
+// Pause lets time pass, unless the context ends before; the error says why it did.
+func Pause(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
 // A Kernel keeps what is set in it until the next boot.
 type Kernel interface {
 	Hostname() (string, error)

@@ -153,12 +153,7 @@ func (n liveNet) retry(ctx context.Context, r Request, target *url.URL) (Respons
 		case try >= r.Tries:
 			return answer, again.error
 		}
-		wait := time.NewTimer(cmp.Or(again.wait, r.Wait))
-		select {
-		case <-wait.C:
-		case <-ctx.Done():
-			wait.Stop()
-		}
+		Pause(ctx, cmp.Or(again.wait, r.Wait))
 	}
 }
 

@@ -268,7 +268,7 @@ func (r *race) reasons() string {
 
 // try switches a link on, and looks for networks on it until the race ends.
 func (r *race) try(ctx context.Context, link string, after time.Duration) {
-	if after > 0 && !r.want.AtOnce && !waited(ctx, after) {
+	if after > 0 && !r.want.AtOnce && machine.Pause(ctx, after) != nil {
 		return
 	}
 	off, err := r.links.Apply(machine.LinkChange{Link: link, Do: machine.LinkUp})
@@ -345,16 +345,4 @@ func (r *race) linkLocal(ctx context.Context, link string, ready func(machine.Li
 	}
 	l, _ := s.Named(link)
 	return &Early{Link: link, LinkLocal: l.LinkLocal().WithZone(link), env: r.env}, nil
-}
-
-// waited waits; it is false where the context ended before.
-func waited(ctx context.Context, wait time.Duration) bool {
-	timer := time.NewTimer(wait)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }

@@ -167,7 +167,7 @@ func TestEarlyOverRouter(t *testing.T) {
 		links := offNICs("eth0")
 		e := inLocal(t, links, "")
 		go func() {
-			waited(t.Context(), 3*time.Second)
+			machine.Pause(t.Context(), 3*time.Second)
 			links.Apply(machine.LinkChange{Do: machine.RouteAdd, Route: machine.Route{Link: "eth0", To: netip.MustParsePrefix("::/0"), Via: netip.MustParseAddr("fe80::2")}})
 		}()
 		n, err := e.early(t.Context(), want{IPv6: true, Works: func(context.Context, *Early) error {

@@ -102,7 +102,7 @@ func (c *client) exchange(ctx context.Context) (*Lease, error) {
 	}
 	if answer.kind() == nak {
 		c.state = fmt.Sprintf("was offered %s by %s, which then refused it", offered.yours, server)
-		return nil, errors.Join(errors.New(c.state), pause(ctx, afterNo))
+		return nil, errors.Join(errors.New(c.state), machine.Pause(ctx, afterNo))
 	}
 	return newLease(c.link, answer)
 }
@@ -144,7 +144,7 @@ func (c *client) hear(ctx context.Context, wait time.Duration, wanted func(messa
 	for {
 		n, unsummed, err := c.packets.Receive(ctx, buffer)
 		if err != nil && ctx.Err() == nil {
-			err = pause(ctx, wait) // the link is down; it may come back
+			err = machine.Pause(ctx, wait) // the link is down; it may come back
 		}
 		if err != nil {
 			return message{}, err
@@ -163,16 +163,4 @@ func (c *client) read(packet []byte, unsummed bool) (message, bool) {
 	}
 	m, err := decode(append([]byte(nil), text...))
 	return m, err == nil && m.reply && m.id == c.id && m.hardware == c.hardware
-}
-
-// pause waits, or until the context ends.
-func pause(ctx context.Context, wait time.Duration) error {
-	timer := time.NewTimer(wait)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
 }

@@ -139,7 +139,7 @@ func TestAskWithoutCable(t *testing.T) {
 			t.Errorf("the error is %v, want %s", err, want)
 		}
 		go func() {
-			pause(t.Context(), time.Minute)
+			machine.Pause(t.Context(), time.Minute)
 			links.Unplugged = nil
 			flip(t, links)
 		}()

@@ -30,24 +30,18 @@ func fetchCloudStack(ctx context.Context, e *Env) (*instance.Instance, error) {
 	ctx, cancel := context.WithTimeout(ctx, l.all())
 	defer cancel()
 	var c *client
-	open := func(ctx context.Context, n *Early) error {
+	n, err := e.reach(ctx, want{Source: "CloudStack"}, func(ctx context.Context, n *Early) error {
 		asking := &client{e: e, limits: l}
 		_, err := asking.first(ctx, "latest/meta-data/instance-id", routers(e, n)...)
 		if err == nil {
 			c = asking
 		}
 		return err
-	}
-	n, err := e.early(ctx, want{Source: "CloudStack", Works: open})
+	})
 	if err != nil {
 		return nil, err
 	}
 	defer n.close()
-	if c == nil {
-		if err := open(ctx, n); err != nil {
-			return nil, err
-		}
-	}
 	return crawlCloudStack(ctx, e, c, n)
 }
 

@@ -89,7 +89,7 @@ func (c *client) first(ctx context.Context, name string, bases ...string) (machi
 	outcomes := make(chan outcome, len(bases))
 	for i, base := range bases {
 		go func() {
-			if err := sleep(ctx, time.Duration(i)*headStartOfAddress); err != nil {
+			if err := machine.Pause(ctx, time.Duration(i)*headStartOfAddress); err != nil {
 				outcomes <- outcome{base: base, err: err}
 				return
 			}
@@ -139,7 +139,7 @@ const probeTime = time.Second
 
 // reach brings up a network, where that is needed, and settles on an address of the cloud through it. open is called
 // until it succeeds, and not again after that. Who has no error must call close of what it returns.
-func (e *Env) reach(ctx context.Context, w want, open func(ctx context.Context) error) (*Early, error) {
+func (e *Env) reach(ctx context.Context, w want, open func(ctx context.Context, n *Early) error) (*Early, error) {
 	isOpen := false
 	w.Works = func(ctx context.Context, n *Early) error {
 		if n.LinkLocal.IsValid() && !w.NoIPv4 {
@@ -147,7 +147,7 @@ func (e *Env) reach(ctx context.Context, w want, open func(ctx context.Context) 
 			ctx, cancel = context.WithTimeoutCause(ctx, probeTime, fmt.Errorf("no answer over IPv6 within %v", probeTime))
 			defer cancel()
 		}
-		err := open(ctx)
+		err := open(ctx, n)
 		isOpen = err == nil
 		return err
 	}
@@ -155,23 +155,27 @@ func (e *Env) reach(ctx context.Context, w want, open func(ctx context.Context) 
 	if err != nil || isOpen {
 		return n, err
 	}
-	if err := open(ctx); err != nil {
+	if err := open(ctx, n); err != nil {
 		n.close()
 		return nil, err
 	}
 	return n, nil
 }
 
-// sleep waits, but no longer than ctx.
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
+// nearAddresses are where most clouds have their metadata, through a network that early made. IPv4 comes first: where the
+// link's own addresses lead nowhere, asking there costs a head start.
+func (e *Env) nearAddresses(n *Early) (addresses []string) {
+	link := n.Link
+	if nics := machine.FallbackNICs(e.Machine.Facts.NICs()); link == "" && len(nics) > 0 {
+		link = nics[0].Name
 	}
+	if n.Link == "" || n.Lease != nil {
+		addresses = append(addresses, linkLocalBase)
+	}
+	if link != "" && (n.Link == "" || n.LinkLocal.IsValid()) {
+		addresses = append(addresses, "http://[fe80::a9fe:a9fe%25"+link+"]")
+	}
+	return addresses
 }
 
 // get is what the cloud says under a name. Where there is no such thing the error is an ErrNone.

@@ -1,6 +1,7 @@
 package source
 
 import (
+	"cmp"
 	"net/netip"
 
 	"openguest/internal/instance"
@@ -23,16 +24,8 @@ func digitalOcean() *Source {
 // dropletOf reads DigitalOcean's document.
 func dropletOf(e *Env, doc map[string]any) *instance.Instance {
 	serial := e.Machine.Facts.DMI("product_serial")
-	id, name, zone := textAt(doc, "droplet_id"), textAt(doc, "hostname"), textAt(doc, "region")
-	if id == "" {
-		id = serial
-	}
-	if name == "" {
-		name = serial
-	}
-	if zone == "" {
-		zone = "default"
-	}
+	id, name := cmp.Or(textAt(doc, "droplet_id"), serial), cmp.Or(textAt(doc, "hostname"), serial)
+	zone := cmp.Or(textAt(doc, "region"), "default")
 	network := map[string]any{"interfaces": doc["interfaces"], "dns": doc["dns"]}
 	return &instance.Instance{
 		ID: id, Hostname: name, Zone: zone, Keys: keyLines(e, "public_keys", doc["public_keys"]),

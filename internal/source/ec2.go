@@ -46,7 +46,7 @@ func fetchEC2(ctx context.Context, e *Env) (*instance.Instance, error) {
 	ctx, cancel := context.WithTimeout(ctx, l.all())
 	defer cancel()
 	var c *client
-	n, err := e.reach(ctx, want{Source: "Ec2", IPv6: true, Prefer: elasticFirst}, func(ctx context.Context) (err error) {
+	n, err := e.reach(ctx, want{Source: "Ec2", IPv6: true, Prefer: elasticFirst}, func(ctx context.Context, _ *Early) (err error) {
 		c, err = openEC2(ctx, e, cloud, l)
 		return err
 	})
@@ -89,7 +89,7 @@ func elasticFirst(a, b machine.NIC) int {
 
 // openEC2 settles on an address. See https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instance-metadata-v2-how-it-works.html.
 func openEC2(ctx context.Context, e *Env, cloud string, l limits) (*client, error) {
-	addresses := e.addresses("Ec2", "http://169.254.169.254", "http://[fd00:ec2::254]")
+	addresses := e.addresses("Ec2", linkLocalBase, "http://[fd00:ec2::254]")
 	if cloud == "aws" {
 		return e.withToken(ctx, "X-aws-ec2-metadata-token", l, addresses)
 	}

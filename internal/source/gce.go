@@ -37,11 +37,6 @@ const gceFlavor = "Metadata-Flavor"
 
 // fetchGCE asks for everything at once.
 func fetchGCE(ctx context.Context, e *Env) (*instance.Instance, error) {
-	n, err := e.early(ctx, want{Source: "GCE", Prefer: ens4First})
-	if err != nil {
-		return nil, err
-	}
-	defer n.close()
 	url := cmp.Or(scalar(e.config("GCE").Get("metadata_url")), gceURL)
 	c := &client{e: e, base: url, header: map[string]string{gceFlavor: "Google"}, limits: e.limits("GCE", defaultLimits())}
 	if url == gceURL {
@@ -49,13 +44,21 @@ func fetchGCE(ctx context.Context, e *Env) (*instance.Instance, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.limits.all())
 	defer cancel()
-	answer, err := e.Machine.Net.Fetch(ctx, c.request("?alt=json&recursive=true"))
-	switch {
-	case err != nil:
-		return nil, fmt.Errorf("%w: %w", ErrSilent, err)
-	case answer.Header[gceFlavor] != "Google":
-		return nil, fmt.Errorf("%w: get %s: the answer is not Google's: it has no header %s: Google", ErrSilent, answer.URL, gceFlavor)
+	var answer machine.Response
+	n, err := e.reach(ctx, want{Source: "GCE", Prefer: ens4First}, func(ctx context.Context, _ *Early) (err error) {
+		answer, err = e.Machine.Net.Fetch(ctx, c.request("?alt=json&recursive=true"))
+		switch {
+		case err != nil:
+			return fmt.Errorf("%w: %w", ErrSilent, err)
+		case answer.Header[gceFlavor] != "Google":
+			return fmt.Errorf("%w: get %s: the answer is not Google's: it has no header %s: Google", ErrSilent, answer.URL, gceFlavor)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
 	}
+	defer n.close()
 	all, err := object(answer.URL, answer.Body)
 	if err != nil {
 		return nil, err

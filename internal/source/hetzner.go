@@ -30,15 +30,15 @@ func fetchHetzner(ctx context.Context, e *Env) (*instance.Instance, error) {
 	c := &client{e: e, limits: e.limits("Hetzner", limits{wait: 2 * time.Minute, timeout: 2 * time.Second, pause: 2 * time.Second, tries: 61})}
 	ctx, cancel := context.WithTimeout(ctx, c.limits.all())
 	defer cancel()
-	n, err := e.early(ctx, want{Source: "Hetzner", IPv6: true})
+	var answer machine.Response
+	n, err := e.reach(ctx, want{Source: "Hetzner", IPv6: true}, func(ctx context.Context, n *Early) (err error) {
+		answer, err = c.first(ctx, "metadata", hetznerBases(e, n)...)
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
 	defer n.close()
-	answer, err := c.first(ctx, "metadata", hetznerBases(e, n)...)
-	if err != nil {
-		return nil, err
-	}
 	meta, _, err := conf.Parse(machine.PublicURL(join(c.base, "metadata")), answer.Body)
 	if err != nil || meta.Kind != conf.Map {
 		return nil, fmt.Errorf("%w: read %s: it should be a mapping in YAML", ErrSilent, machine.PublicURL(join(c.base, "metadata")))
@@ -55,9 +55,9 @@ func hetznerBases(e *Env, n *Early) []string {
 	if address := scalar(e.config("Hetzner").Get("metadata_url")); address != "" {
 		return []string{address}
 	}
-	bases := []string{linkLocalBase + hetznerPath}
-	if n.LinkLocal.IsValid() {
-		bases = append(bases, "http://[fe80::a9fe:a9fe%25"+n.LinkLocal.Zone()+"]"+hetznerPath)
+	bases := e.nearAddresses(n)
+	for i := range bases {
+		bases[i] += hetznerPath
 	}
 	return bases
 }
@@ -70,7 +70,10 @@ func hetznerInstance(e *Env, c *client, meta *conf.Value, more map[string][]byte
 	case serial != "" && serial != id:
 		return nil, fmt.Errorf("%w: %s says the instance is %s, but this machine's serial number is %s", ErrSilent, machine.PublicURL(c.base), id, serial)
 	}
-	private, _, _ := conf.Parse("private-networks", more["metadata/private-networks"])
+	private, _, err := conf.Parse("private-networks", more["metadata/private-networks"])
+	if err != nil {
+		e.warn("the private networks are left out: %v", err)
+	}
 	meta = with(meta, "local-hostname", meta.Get("hostname"))
 	if private != nil {
 		meta = with(meta, "private-networks", private)

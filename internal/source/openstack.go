@@ -26,47 +26,22 @@ func openStack() *Source {
 func fetchOpenStack(ctx context.Context, e *Env) (*instance.Instance, error) {
 	c := &client{e: e, limits: e.limits("OpenStack", defaultLimits())}
 	var versions machine.Response
-	ask := func(ctx context.Context, n *Early) (err error) {
-		versions, err = c.first(ctx, "openstack", openStackAddresses(e, n)...)
+	n, err := e.reach(ctx, want{Source: "OpenStack", IPv6: true}, func(ctx context.Context, n *Early) (err error) {
+		versions, err = c.first(ctx, "openstack", e.addresses("OpenStack", e.nearAddresses(n)...)...)
 		return err
-	}
-	n, err := e.early(ctx, want{Source: "OpenStack", IPv6: true, Works: ask})
+	})
 	if err != nil {
 		return nil, err
 	}
 	defer n.close()
 	ctx, cancel := context.WithTimeoutCause(ctx, c.limits.all(), fmt.Errorf("OpenStack's metadata took longer than %v", c.limits.all()))
 	defer cancel()
-	if n.Link == "" {
-		if err := ask(ctx, n); err != nil {
-			return nil, err
-		}
-	}
 	t := openStackTree{e, c.base, func(names ...string) ([][]byte, []error) { return c.each(ctx, names...) }}
 	in, err := t.instance(strings.Fields(string(versions.Body)))
 	if err != nil {
 		return nil, err
 	}
 	return c.openStack(ctx, in)
-}
-
-// openStackAddresses are where the service may be. IPv4 comes first: where the link's own addresses lead nowhere, asking
-// there costs a head start.
-func openStackAddresses(e *Env, n *Early) (addresses []string) {
-	if given := e.config("OpenStack").Get("metadata_urls").Strings(); len(given) > 0 {
-		return given
-	}
-	link := n.Link
-	if nics := machine.FallbackNICs(e.Machine.Facts.NICs()); link == "" && len(nics) > 0 {
-		link = nics[0].Name
-	}
-	if n.Link == "" || n.Lease != nil {
-		addresses = append(addresses, "http://169.254.169.254")
-	}
-	if link != "" && (n.Link == "" || n.LinkLocal.IsValid()) {
-		addresses = append(addresses, "http://[fe80::a9fe:a9fe%25"+link+"]")
-	}
-	return addresses
 }
 
 // openStack completes an instance that the service described.

@@ -261,7 +261,7 @@ func TestOpenStackAddresses(t *testing.T) {
 		"the operator": {Early{}, "datasource: {OpenStack: {metadata_urls: ['http://a', 'http://b/']}}", []string{"http://a", "http://b/"}},
 	} {
 		w := newWorld(t, "-- /sys/class/net/eth0/address --\n52:54:00:12:34:56\n-- /sys/class/net/eth0/carrier --\n1\n", c.config)
-		if got := openStackAddresses(w.env, &c.early); !slices.Equal(got, c.want) {
+		if got := w.env.addresses("OpenStack", w.env.nearAddresses(&c.early)...); !slices.Equal(got, c.want) {
 			t.Errorf("%s: %q, want %q", name, got, c.want)
 		}
 	}

@@ -1,6 +1,7 @@
 package source
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/netip"
@@ -34,15 +35,17 @@ func (p onePage) fetch(ctx context.Context, e *Env) (*instance.Instance, error) 
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.limits.all())
 	defer cancel()
-	n, err := e.early(ctx, want{Source: p.source, Static: p.static})
+	var answer machine.Response
+	n, err := e.reach(ctx, want{Source: p.source, Static: p.static}, func(ctx context.Context, _ *Early) (err error) {
+		if answer, err = e.Machine.Net.Fetch(ctx, machine.Request{URL: c.base, Tries: c.limits.tries, Timeout: c.limits.timeout, Wait: c.limits.pause}); err != nil {
+			return fmt.Errorf("%w: %w", ErrSilent, err)
+		}
+		return nil
+	})
 	if err != nil {
 		return nil, err
 	}
 	defer n.close()
-	answer, err := e.Machine.Net.Fetch(ctx, machine.Request{URL: c.base, Tries: c.limits.tries, Timeout: c.limits.timeout, Wait: c.limits.pause})
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrSilent, err)
-	}
 	doc, err := object(machine.PublicURL(c.base), answer.Body)
 	if err != nil {
 		return nil, err
@@ -51,7 +54,7 @@ func (p onePage) fetch(ctx context.Context, e *Env) (*instance.Instance, error) 
 	if in.ID == "" {
 		return nil, fmt.Errorf("%w: read %s: it names no instance", ErrSilent, machine.PublicURL(c.base))
 	}
-	in.Source, in.Detail, in.Mode = p.source, "DataSource"+p.source, modeNet
+	in.Source, in.Detail, in.Mode = p.source, cmp.Or(in.Detail, "DataSource"+p.source), modeNet
 	in.Cloud, in.Platform = p.cloud, p.cloud
 	in.Subplatform = "metadata (" + machine.PublicURL(c.base) + ")"
 	return in, nil

@@ -24,12 +24,9 @@ func scaleway() *Source {
 // vendor-data.
 func fetchScaleway(ctx context.Context, e *Env) (*instance.Instance, error) {
 	c := &client{e: e, limits: e.limits("Scaleway", limits{wait: 2 * time.Second, timeout: 10 * time.Second, pause: time.Second, tries: 4})}
-	bases := e.config("Scaleway").Get("metadata_urls").Strings()
-	if len(bases) == 0 {
-		bases = []string{"http://169.254.42.42", "http://[fd00:42::42]"}
-	}
+	bases := e.addresses("Scaleway", "http://169.254.42.42", "http://[fd00:42::42]")
 	var answer machine.Response
-	n, err := e.reach(ctx, want{Source: "Scaleway", IPv6: true}, func(ctx context.Context) (err error) {
+	n, err := e.reach(ctx, want{Source: "Scaleway", IPv6: true}, func(ctx context.Context, _ *Early) (err error) {
 		answer, err = c.first(ctx, "conf?format=json", bases...)
 		return err
 	})

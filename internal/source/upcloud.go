@@ -1,7 +1,7 @@
 package source
 
 import (
-	"context"
+	"cmp"
 	"strings"
 
 	"openguest/internal/instance"
@@ -15,26 +15,16 @@ func upCloud() *Source {
 		Doc:   "The metadata service of UpCloud at 169.254.169.254: one page of JSON.",
 		Match: anyOf(dmi("sys_vendor", "UpCloud")),
 		Fetch: p.fetch,
-		Check: isUUID,
+		Check: checkUUID,
 	}
-}
-
-// isUUID checks an instance against the machine's number.
-func isUUID(_ context.Context, e *Env, last *instance.Instance) bool {
-	return last.ID != "" && strings.EqualFold(last.ID, e.Machine.Facts.DMI("product_uuid"))
 }
 
 // upCloudOf reads UpCloud's document.
 func upCloudOf(e *Env, doc map[string]any) *instance.Instance {
-	id, zone := textAt(doc, "instance_id"), textAt(doc, "region")
-	if id == "" {
-		id = strings.ToLower(e.Machine.Facts.DMI("product_uuid"))
-	}
-	if zone == "" {
-		zone = "default"
-	}
+	id := cmp.Or(textAt(doc, "instance_id"), strings.ToLower(e.Machine.Facts.DMI("product_uuid")))
+	zone := cmp.Or(textAt(doc, "region"), "default")
 	return &instance.Instance{
-		ID: id, Hostname: textAt(doc, "hostname"), Zone: zone, Keys: keyLines(e, "public_keys", doc["public_keys"]),
+		ID: id, Detail: e.detail("UpCloud"), Hostname: textAt(doc, "hostname"), Zone: zone, Keys: keyLines(e, "public_keys", doc["public_keys"]),
 		UserData: bytesAt(doc, "user_data"), VendorData: bytesAt(doc, "vendor_data"), Network: described("upcloud", doc["network"]),
 		Metadata: map[string]any{"instance-id": id, "local-hostname": doc["hostname"], "network": doc["network"], "public-keys": doc["public_keys"],
 			"availability_zone": zone},

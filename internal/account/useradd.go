@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"path"
 	"slices"
+	"sort"
 	"strconv"
 	"strings"
 	"time"
@@ -183,7 +184,7 @@ func (t *tables) addRange(file, kind, user string) {
 		return
 	}
 	rows := t.rows(file)
-	slices.SortStableFunc(rows, func(a, b []string) int { return start(a) - start(b) })
+	sort.SliceStable(rows, func(i, j int) bool { return start(rows[i]) < start(rows[j]) })
 	for _, row := range rows {
 		if len(row) < 3 {
 			continue

@@ -1,13 +1,12 @@
 package cli
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"path"
-	"slices"
+	"sort"
 	"strings"
 
 	"openguest/internal/conf"
@@ -132,8 +131,9 @@ func (k *checker) problems(d document, text string) []conf.Problem {
 		return []conf.Problem{{Message: fmt.Sprintf("cloud-config %s is not a YAML dict.", d.input.name)}}
 	}
 	found, _ := engine.Check(k.ctx, k.machine, d.kind, []byte(text))
-	slices.SortStableFunc(found, func(a, b conf.Problem) int {
-		return cmp.Or(cmp.Compare(a.Origin.Line, b.Origin.Line), cmp.Compare(a.Origin.Col, b.Origin.Col))
+	sort.SliceStable(found, func(i, j int) bool {
+		a, b := found[i].Origin, found[j].Origin
+		return a.Line < b.Line || a.Line == b.Line && a.Col < b.Col
 	})
 	return found
 }

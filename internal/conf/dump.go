@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/big"
 	"slices"
+	"sort"
 	"strings"
 	"unicode/utf8"
 )
@@ -213,11 +214,12 @@ func sortedPairs(pairs []Pair) []Pair {
 		}
 	}
 	sorted := slices.Clone(pairs)
-	slices.SortStableFunc(sorted, func(a, b Pair) int {
-		if sortClass(a.Key) == Int {
-			return numberOf(a.Key).Cmp(numberOf(b.Key))
+	sort.SliceStable(sorted, func(i, j int) bool {
+		a, b := sorted[i].Key, sorted[j].Key
+		if sortClass(a) == Int {
+			return numberOf(a).Cmp(numberOf(b)) < 0
 		}
-		return strings.Compare(a.Key.Text, b.Key.Text)
+		return a.Text < b.Text
 	})
 	return sorted
 }

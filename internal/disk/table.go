@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sort"
 
 	"openguest/internal/machine"
 )
@@ -113,7 +114,7 @@ func (t *Table) taken() []Partition {
 			list = append(list, Partition{Number: r.number, Start: r.lba * t.Sector, Size: t.Sector, Logical: true})
 		}
 	}
-	slices.SortStableFunc(list, func(a, b Partition) int { return cmp.Compare(a.Start, b.Start) })
+	sort.SliceStable(list, func(i, j int) bool { return list[i].Start < list[j].Start })
 	return list
 }
 

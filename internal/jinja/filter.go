@@ -3,6 +3,7 @@ package jinja
 import (
 	"math/rand/v2"
 	"slices"
+	"sort"
 	"strconv"
 	"strings"
 )
@@ -147,11 +148,11 @@ func (m *machine) sort(items []any, reverse any, key func(any) any) *seq {
 	for i, item := range items {
 		rows[i] = [2]any{key(item), item}
 	}
-	slices.SortStableFunc(rows, func(a, b [2]any) int {
+	sort.SliceStable(rows, func(i, j int) bool {
 		if truth(reverse) {
-			a, b = b, a
+			i, j = j, i
 		}
-		return m.order("<", a[0], b[0], 0)
+		return m.order("<", rows[i][0], rows[j][0], 0) < 0
 	})
 	for i, row := range rows {
 		items[i] = row[1]

@@ -7,7 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path"
-	"slices"
+	"sort"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -24,7 +24,7 @@ func (d liveDisks) Labelled(labels ...string) (found []Device, err error) {
 			found = append(found, readLabels(BlockDevice{Name: entry.Name()}.Path())...)
 		}
 	}
-	slices.SortStableFunc(found, func(a, b Device) int { return strings.Compare(b.Path, a.Path) })
+	sort.SliceStable(found, func(i, j int) bool { return found[i].Path > found[j].Path })
 	return WithLabel(found, labels...), nil
 }
 

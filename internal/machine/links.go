@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"sort"
 	"sync"
 )
 
@@ -292,7 +293,7 @@ func linksOfFiles(files Files) LinkState {
 		s.Links = append(s.Links, NetLink{NIC: n, Index: int(a.number("ifindex")), MTU: int(a.number("mtu")),
 			Bus: a.target("device"), Up: n.Operstate == "up", Settled: true})
 	}
-	slices.SortStableFunc(s.Links, func(a, b NetLink) int { return a.Index - b.Index })
+	sort.SliceStable(s.Links, func(i, j int) bool { return s.Links[i].Index < s.Links[j].Index })
 	return s
 }
 

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+	"sort"
 	"strconv"
 	"strings"
 
@@ -78,7 +79,7 @@ func linksIn(list []netlinkMessage) (all []NetLink) {
 			all[i].Master = all[at].Name
 		}
 	}
-	slices.SortStableFunc(all, func(a, b NetLink) int { return a.Index - b.Index })
+	sort.SliceStable(all, func(i, j int) bool { return all[i].Index < all[j].Index })
 	return all
 }
 

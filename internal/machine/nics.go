@@ -2,6 +2,7 @@ package machine
 
 import (
 	"slices"
+	"sort"
 	"strconv"
 	"strings"
 )
@@ -20,8 +21,8 @@ func FallbackNICs(all []NIC) []NIC {
 			perhaps = append(perhaps, n)
 		}
 	}
-	slices.SortStableFunc(connected, compareNICs)
-	slices.SortStableFunc(perhaps, compareNICs)
+	sort.SliceStable(connected, func(i, j int) bool { return connected[i].isBefore(connected[j]) })
+	sort.SliceStable(perhaps, func(i, j int) bool { return perhaps[i].isBefore(perhaps[j]) })
 	return append(connected, perhaps...)
 }
 
@@ -51,16 +52,11 @@ func (n NIC) isShadowed(all []NIC) bool {
 		slices.ContainsFunc(all, func(m NIC) bool { return m.Driver == "hv_netvsc" && m.MAC == n.MAC })
 }
 
-func compareNICs(a, b NIC) int {
-	switch {
-	case a.Name == b.Name:
-		return 0
-	case a.Name == "eth0":
-		return -1
-	case b.Name == "eth0":
-		return 1
+func (n NIC) isBefore(other NIC) bool {
+	if n.Name == "eth0" || other.Name == "eth0" {
+		return other.Name != "eth0"
 	}
-	return CompareNatural(a.Name, b.Name)
+	return CompareNatural(n.Name, other.Name) < 0
 }
 
 // CompareNatural orders names as people do: "ens3" before "ens10", and letters of any case alike.

@@ -164,8 +164,7 @@ func (f formatter) partitions(device machine.BlockDevice) (all []place) {
 	if err != nil {
 		return nil
 	}
-	slices.SortStableFunc(table.Partitions, func(a, b disk.Partition) int { return a.Number - b.Number })
-	for _, p := range table.Partitions {
+	for _, p := range byNumber(table.Partitions) {
 		if node := machine.PartitionName(device.Path(), p.Number); !p.Extended {
 			all = append(all, f.place(node, false))
 		}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sort"
 	"strconv"
 	"strings"
 
@@ -94,10 +95,16 @@ func (l layout) fits(t *disk.Table) bool {
 	if l.whole {
 		return true
 	}
-	slices.SortStableFunc(parts, func(a, b disk.Partition) int { return a.Number - b.Number })
-	return slices.EqualFunc(l.shares, parts, func(s share, p disk.Partition) bool {
+	return slices.EqualFunc(l.shares, byNumber(parts), func(s share, p disk.Partition) bool {
 		return s.kind == "" || disk.Type(l.label, s.kind) == p.Type
 	})
+}
+
+// byNumber are partitions in the order of their numbers, which need not be that on the disk.
+func byNumber(parts []disk.Partition) []disk.Partition {
+	parts = slices.Clone(parts)
+	sort.SliceStable(parts, func(i, j int) bool { return parts[i].Number < parts[j].Number })
+	return parts
 }
 
 // mbrReach is how many sectors an MBR can count.

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"path"
 	"slices"
+	"sort"
 	"strconv"
 	"strings"
 
@@ -145,7 +146,8 @@ func (h *hostKeys) collect(ctx context.Context) (made []madeKey, err error) {
 			return nil, context.Cause(ctx)
 		}
 	}
-	slices.SortStableFunc(made, func(a, b madeKey) int { return slices.Index(h.kinds, a.kind) - slices.Index(h.kinds, b.kind) })
+	rank := func(i int) int { return slices.Index(h.kinds, made[i].kind) }
+	sort.SliceStable(made, func(i, j int) bool { return rank(i) < rank(j) })
 	return made, nil
 }
 

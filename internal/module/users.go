@@ -2,6 +2,7 @@ package module
 
 import (
 	"slices"
+	"sort"
 	"strings"
 
 	"openguest/internal/conf"
@@ -85,7 +86,9 @@ func (r *roster) read(v *conf.Value) {
 // byName are the pairs of a mapping in the order of their keys. cloud-init makes users and groups in that order, and so
 // numbers them.
 func byName(v *conf.Value) []conf.Pair {
-	return slices.SortedFunc(slices.Values(v.Pairs), func(a, b conf.Pair) int { return strings.Compare(a.Key.Text, b.Key.Text) })
+	pairs := slices.Clone(v.Pairs)
+	sort.SliceStable(pairs, func(i, j int) bool { return pairs[i].Key.Text < pairs[j].Key.Text })
+	return pairs
 }
 
 func (r *roster) readPair(pair conf.Pair) {

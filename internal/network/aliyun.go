@@ -1,7 +1,7 @@
 package network
 
 import (
-	"slices"
+	"sort"
 	"strings"
 
 	"openguest/internal/conf"
@@ -14,9 +14,8 @@ func readAliYun(document *conf.Value, host Host) (*Model, []conf.Problem) {
 	r := newReading(2, document, host)
 	root := r.root(unwrapped(document))
 	entries := root.at("interfaces").at("macs").entries()
-	slices.SortStableFunc(entries, func(a, b entry) int {
-		return machine.CompareNatural(host.named(strings.ToLower(a.key)), host.named(strings.ToLower(b.key)))
-	})
+	name := func(i int) string { return host.named(strings.ToLower(entries[i].key)) }
+	sort.SliceStable(entries, func(i, j int) bool { return machine.CompareNatural(name(i), name(j)) < 0 })
 	macs := mapping{}
 	for i, e := range entries {
 		if !e.IsNull() {

@@ -6,6 +6,7 @@ import (
 	"math"
 	"net/netip"
 	"slices"
+	"sort"
 	"strings"
 
 	"openguest/internal/conf"
@@ -49,9 +50,10 @@ func (r *reading) ec2Order(macs node) (nics []entry) {
 		}
 		return e.at(key).number()
 	}
-	slices.SortStableFunc(nics, func(a, b entry) int {
+	sort.SliceStable(nics, func(i, j int) bool {
+		a, b := nics[i], nics[j]
 		return cmp.Or(cmp.Compare(number(a, "network-card"), number(b, "network-card")),
-			cmp.Compare(number(a, "device-number"), number(b, "device-number")), cmp.Compare(a.key, b.key))
+			cmp.Compare(number(a, "device-number"), number(b, "device-number")), cmp.Compare(a.key, b.key)) < 0
 	})
 	return nics
 }

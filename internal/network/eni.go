@@ -3,6 +3,7 @@ package network
 import (
 	"fmt"
 	"slices"
+	"sort"
 	"strconv"
 	"strings"
 
@@ -118,11 +119,13 @@ func (e *eni) interfaces(m *Model) string {
 			links = append(links, l)
 		}
 	}
-	slices.SortStableFunc(links[1:], func(a, b *Link) int {
+	others := links[1:]
+	sort.SliceStable(others, func(i, j int) bool {
+		a, b := others[i], others[j]
 		if d := eniRank(a.Kind) - eniRank(b.Kind); d != 0 {
-			return d
+			return d < 0
 		}
-		return strings.Compare(a.Name, b.Name)
+		return a.Name < b.Name
 	})
 	var stanzas []string
 	for _, l := range links {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"sort"
 	"strconv"
 	"strings"
 	"sync"
@@ -136,7 +137,7 @@ func (w want) candidates(s machine.LinkState) (names []string) {
 	}
 	all = machine.FallbackNICs(all)
 	if w.Prefer != nil {
-		slices.SortStableFunc(all, w.Prefer)
+		sort.SliceStable(all, func(i, j int) bool { return w.Prefer(all[i], all[j]) < 0 })
 	}
 	for _, n := range all {
 		names = append(names, n.Name)

@@ -6,11 +6,10 @@ import (
 	"encoding/base64"
 	"fmt"
 	"path"
-	"slices"
+	"sort"
 	"strings"
 
 	"openguest/internal/instance"
-	"openguest/internal/machine"
 )
 
 // openNebula is the source of machines on OpenNebula.
@@ -93,8 +92,9 @@ func contextOf(e *Env) (seed, text string, err error) {
 		e.warn("look for discs: %v", err)
 	}
 	rank := map[string]int{"CONTEXT": 2, "CDROM": 1}
-	slices.SortStableFunc(devices, func(a, b machine.Device) int {
-		return cmp.Or(rank[b.Label]-rank[a.Label], strings.Compare(a.Path, b.Path))
+	sort.SliceStable(devices, func(i, j int) bool {
+		a, b := devices[i], devices[j]
+		return rank[a.Label] > rank[b.Label] || rank[a.Label] == rank[b.Label] && a.Path < b.Path
 	})
 	for _, d := range devices {
 		if rank[d.Label] == 0 && d.Type != "iso9660" {

@@ -221,6 +221,7 @@ func (e *Engine) later(ctx context.Context, list module.Stage) []string {
 	}
 	e.openOutput(string(list))
 	e.welcome("modules:" + string(list))
+	e.showNetwork()
 	return e.runList(ctx, list)
 }
 

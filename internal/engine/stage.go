@@ -41,6 +41,7 @@ func (e *Engine) local(ctx context.Context) []string {
 // network is the second stage: what the cloud gave is taken apart, and the first list of modules runs.
 func (e *Engine) network(ctx context.Context) []string {
 	e.begin(Network, "init")
+	e.showNetwork()
 	e.fetchConfig(ctx)
 	if e.isIdentified() && e.resume() == nil {
 		event := e.stage.event() + "/check-cache"

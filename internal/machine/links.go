@@ -38,6 +38,7 @@ type Packets interface {
 type LinkState struct {
 	Links  []NetLink // by index
 	Routes []Route   // of all tables but the one with the machine's own addresses
+	Own    []Route   // of that one, and those of a Type
 }
 
 // A NetLink is a network interface: what its device is, and how it is set.
@@ -56,11 +57,12 @@ type NetLink struct {
 
 // An Address is one of a link.
 type Address struct {
-	netip.Prefix      // the address, and how many bits of it are the network's
-	Dynamic      bool // it has an end: from router advertisements or a DHCP client
-	Tentative    bool // not yet usable: others are still asked whether they have it
-	Duplicate    bool // not usable: another machine has it
-	Deprecated   bool // no new connections should use it
+	netip.Prefix        // the address, and how many bits of it are the network's
+	Dynamic      bool   // it has an end: from router advertisements or a DHCP client
+	Tentative    bool   // not yet usable: others are still asked whether they have it
+	Duplicate    bool   // not usable: another machine has it
+	Deprecated   bool   // no new connections should use it
+	Scope        string // how far it counts: "link", "host" or "site"; empty: everywhere
 }
 
 // A Route leads to a network. Two that are equal are the same route.
@@ -72,6 +74,9 @@ type Route struct {
 	Metric int          // 0 is the kernel's choice: 0 for IPv4, 1024 for IPv6
 	Table  int          // 0 is the main one
 	OnLink bool         // the gateway is on the link although no address says so
+
+	Expires bool   // it has an end, as what router advertisements gave
+	Type    string // "local", "multicast", "unreachable", …; empty for one that leads to others
 }
 
 // A LinkChange is one thing to do to a link. Which fields count depends on Do.
@@ -236,6 +241,7 @@ func (s *LinkState) setRoute(r Route, there bool) (changed bool) {
 func (r Route) same(other Route) bool {
 	r, other = r.plain(), other.plain()
 	r.OnLink, other.OnLink = false, false
+	r.Expires, other.Expires = false, false
 	if !other.Source.IsValid() {
 		r.Source = other.Source
 	}

@@ -188,6 +188,7 @@ func (s *LinkState) addAddress(m netlinkMessage) {
 		Tentative:  flags&unix.IFA_F_TENTATIVE != 0 && flags&unix.IFA_F_OPTIMISTIC == 0,
 		Duplicate:  flags&unix.IFA_F_DADFAILED != 0,
 		Deprecated: flags&unix.IFA_F_DEPRECATED != 0,
+		Scope:      addressScopes[m.body[3]],
 	})
 }
 
@@ -198,11 +199,11 @@ func (s *LinkState) addRoutes(m netlinkMessage) {
 	}
 	a := attributesOf(m.body[unix.SizeofRtMsg:])
 	flags := binary.NativeEndian.Uint32(m.body[8:])
-	r := Route{Metric: numberIn(a[unix.RTA_PRIORITY]), Table: int(m.body[4])}
+	r := Route{Metric: numberIn(a[unix.RTA_PRIORITY]), Table: int(m.body[4]), Type: routeTypes[m.body[7]], Expires: isExpiring(a[unix.RTA_CACHEINFO])}
 	if wide, ok := a[unix.RTA_TABLE]; ok {
 		r.Table = numberIn(wide)
 	}
-	if m.body[7] != unix.RTN_UNICAST || flags&unix.RTM_F_CLONED != 0 || r.Table == localTable {
+	if flags&unix.RTM_F_CLONED != 0 {
 		return
 	}
 	r.Source, _ = netip.AddrFromSlice(a[unix.RTA_PREFSRC])
@@ -214,6 +215,18 @@ func (s *LinkState) addRoutes(m netlinkMessage) {
 	s.addHop(r, numberIn(a[unix.RTA_OIF]), flags, a)
 	s.addHops(r, a[unix.RTA_MULTIPATH])
 }
+
+// addressScopes are the words of iproute2 for how far an address counts. One that has no word here counts everywhere.
+var addressScopes = map[byte]string{unix.RT_SCOPE_SITE: "site", unix.RT_SCOPE_LINK: "link", unix.RT_SCOPE_HOST: "host"}
+
+// routeTypes are the words of iproute2 for routes that are not RTN_UNICAST.
+var routeTypes = map[byte]string{
+	unix.RTN_LOCAL: "local", unix.RTN_BROADCAST: "broadcast", unix.RTN_ANYCAST: "anycast", unix.RTN_MULTICAST: "multicast",
+	unix.RTN_BLACKHOLE: "blackhole", unix.RTN_UNREACHABLE: "unreachable", unix.RTN_PROHIBIT: "prohibit", unix.RTN_THROW: "throw",
+}
+
+// isExpiring says that a route has an end: the third number of its struct rta_cacheinfo.
+func isExpiring(b []byte) bool { return len(b) >= 12 && binary.NativeEndian.Uint32(b[8:]) != 0 }
 
 func unspecified(family byte) netip.Addr {
 	if family == unix.AF_INET6 {
@@ -232,6 +245,10 @@ func (s *LinkState) addHop(r Route, index int, flags uint32, a map[uint16][]byte
 	r.Via, _ = netip.AddrFromSlice(a[unix.RTA_GATEWAY])
 	if via := a[unix.RTA_VIA]; len(via) > 2 { // a gateway of the other family, behind two bytes that name it
 		r.Via, _ = netip.AddrFromSlice(via[2:])
+	}
+	if r.Type != "" || r.Table == localTable {
+		s.Own = append(s.Own, r)
+		return
 	}
 	s.Routes = append(s.Routes, r)
 }

@@ -62,7 +62,6 @@ func fingerprintTable(user, file string, keys []account.Key, hash string) string
 		}
 		rows = append(rows, []string{key.Type, fingerprint, cmp.Or(key.Options, "-"), cmp.Or(key.Comment, "-")})
 	}
-	lines := table([]string{"Keytype", "Fingerprint (" + hash + ")", "Options", "Comment"}, rows)
-	lines = append([]string{titled(fmt.Sprintf("Authorized keys from %s for user %s", file, user), len([]rune(lines[0])))}, lines...)
-	return "ci-info: " + strings.Join(lines, "\nci-info: ") + "\n"
+	title := fmt.Sprintf("Authorized keys from %s for user %s", file, user)
+	return InfoTable(title, []string{"Keytype", "Fingerprint (" + hash + ")", "Options", "Comment"}, rows)
 }

@@ -5,6 +5,13 @@ import (
 	"unicode/utf8"
 )
 
+// InfoTable is a table with its title above, in the form that tools cut out of a console's log: each line behind "ci-info: ".
+func InfoTable(title string, header []string, rows [][]string) string {
+	lines := table(header, rows)
+	lines = append([]string{titled(title, utf8.RuneCountInString(lines[0]))}, lines...)
+	return "ci-info: " + strings.Join(lines, "\nci-info: ") + "\n"
+}
+
 // table draws rows below a header, with lines around, each cell in the middle of its column, as cloud-init draws the tables
 // behind "ci-info:".
 func table(header []string, rows [][]string) (lines []string) {

@@ -11,7 +11,7 @@ import (
 // Its paths are EC2's; they are its own where the instance is told no EC2, or where 100.100.100.200 or a header of its own is used.
 //
 //	request                                  answer
-//	PUT /latest/api/token                    a token (header X-aliyun-ecs-metadata-token-ttl-seconds)
+//	PUT /latest/api/token                    a token (header X-aliyun-ecs-metadata-token-ttl-seconds); 400, 403 and 401 as EC2's
 //	/2016-01-01/meta-data/                   names
 //	/2016-01-01/meta-data/all                the whole tree as JSON
 //	/2016-01-01/{user-data,vendor-data}      as they are; 404 where there are none
@@ -44,9 +44,10 @@ func aliyunReply(r *request) reply {
 	if !r.reads() {
 		return aliyunError(http.StatusMethodNotAllowed)
 	}
-	if a, refused := aliyunSession.refuse(r); refused {
-		return a
-	}
+	return aliyunSession.guard(r, func() reply { return aliyunRead(r, path) })
+}
+
+func aliyunRead(r *request, path string) reply {
 	version, rest, _ := strings.Cut(path, "/")
 	if version == "" {
 		return ec2Text(strings.Join(aliyunVersions, "\n"))

@@ -24,7 +24,7 @@ const flavor = "Metadata-Flavor: Google"
 // A client in the field compares these to the byte: what is a folder, what ends with a newline, what is refused and how.
 var gceExchanges = []exchange{
 	{request: "GET /", clouds: "gce", status: 200, want: "computeMetadata/\n", header: flavor},
-	{request: "GET /computeMetadata/v1/", status: 403, want: `~Missing required header "Metadata-Flavor": "Google"`, header: flavor},
+	{request: "GET /computeMetadata/v1/", status: 403, want: "~Missing Metadata-Flavor:Google header.", header: flavor},
 	{request: "GET /computeMetadata/v1/instance/name", headers: "Metadata-Flavor: google", status: 403, want: "~403"},
 	{request: "GET /computeMetadata/v1/instance/name", headers: flavor + "; X-Forwarded-For: 10.0.0.9", status: 403, want: "~403"},
 	{request: "GET /computeMetadata/v1/", headers: flavor, status: 200, want: "instance/\noslogin/\nproject/\nuniverse/\n", header: "Content-Type: application/text"},
@@ -87,7 +87,7 @@ var ec2Exchanges = []exchange{
 	{request: "GET /latest/meta-data/network/interfaces/macs/52:54:00:ab:cd:01/subnet-ipv4-cidr-block", status: 200, want: "10.0.0.0/24"},
 	{request: "GET /latest/user-data", status: 200, want: "#cloud-config\n{}\n", header: "Content-Type: application/octet-stream"},
 	{request: "GET /latest/dynamic/instance-identity/document", status: 200, want: `~"instanceId":"i-0123456789abcdef0"`},
-	{request: "GET /latest/api/token", status: 405, want: "~405"},
+	{request: "GET /latest/api/token", status: 405, want: ""},
 	{request: "PUT /latest/api/token", status: 400, want: "~400 - Bad Request"},
 	{request: "PUT /latest/api/token", headers: "X-aws-ec2-metadata-token-ttl-seconds: 21601", status: 400, want: "~400"},
 	{request: "PUT /latest/api/token", headers: "X-aws-ec2-metadata-token-ttl-seconds: 60; X-Forwarded-For: 10.0.0.9", status: 403, want: "~403 - Forbidden"},
@@ -95,14 +95,14 @@ var ec2Exchanges = []exchange{
 	{request: "GET /latest/meta-data/", headers: "X-aws-ec2-metadata-token: wrong", status: 401, want: "~401 - Unauthorized"},
 	{request: "GET /latest/meta-data/", clouds: "openstack", status: 200, want: "~instance-id\n"},
 	{request: "GET /2021-03-23/meta-data/instance-id", clouds: "openstack", status: 404, want: "~404"},
-	{request: "PUT /latest/api/token", clouds: "openstack", headers: "X-aws-ec2-metadata-token-ttl-seconds: 60", status: 405, want: "~405"},
+	{request: "PUT /latest/api/token", clouds: "openstack", headers: "X-aws-ec2-metadata-token-ttl-seconds: 60", status: 404, want: "~404"},
 }
 
 var openstackExchanges = []exchange{
 	{request: "GET /openstack", status: 200, want: "2012-08-10\n2013-04-04\n2013-10-17\n2015-10-15\n2016-06-30\n2016-10-06\n2017-02-22\n2018-08-27\n2020-10-14\nlatest"},
 	{request: "GET /openstack/2012-08-10", status: 200, want: "meta_data.json\nuser_data"},
 	{request: "GET /openstack/latest/", status: 200, want: "meta_data.json\nuser_data\npassword\nvendor_data.json\nnetwork_data.json\nvendor_data2.json"},
-	{request: "GET /openstack/2013-04-04/vendor_data.json", status: 404, want: "~<title>404 Not Found</title>"},
+	{request: "GET /openstack/2013-04-04/vendor_data.json", status: 404, want: "~404 Not Found\n"},
 	{request: "GET /openstack/latest/meta_data.json", status: 200, want: `~"uuid":"83679162-1378-4288-a2d4-70e13ec132aa"`, header: "Content-Type: application/json"},
 	{request: "GET /openstack/latest/meta_data.json", status: 200, want: `~"files":[{"content_path":"/content/0000","path":"/etc/motd"}]`},
 	{request: "GET /openstack/latest/meta_data.json", status: 200, want: `~"public_keys":{"alice@desk":"ssh-ed25519 AAAAC3 alice@desk\n","all@lab":"ssh-ed25519 AAAAC5 all@lab\n"}`},
@@ -117,7 +117,6 @@ var openstackExchanges = []exchange{
 	{request: "GET /openstack/latest/password", status: 200, want: ""},
 	{request: "POST /openstack/latest/password", body: "sealed", status: 200, want: ""},
 	{request: "POST /openstack/latest/password", body: "again", status: 409, want: "~409 Conflict"},
-	{request: "POST /openstack/latest/password", body: strings.Repeat("x", 256), status: 400, want: "~Password too large"},
 	{request: "GET /openstack/latest/password", status: 200, want: "sealed"},
 	{request: "GET /openstack/2000-01-01/meta_data.json", status: 404, want: "~404"},
 }

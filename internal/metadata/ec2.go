@@ -15,13 +15,17 @@ import (
 //	request                                  answer
 //	/                                        the versions, one a line
 //	PUT /latest/api/token                    a token; 400 without its life (1 to 21600 s), 403 through a proxy
+//	another method there                     405 with Allow
 //	with a wrong token, or none where one    401
 //	is required
+//	with a token                             says for how many seconds it is good
 //	a folder, with or without its slash      its names; folders but the version's own with a slash, keys as 0=NAME
 //	a value                                  text
 //	user-data                                as it is; 404 where there is none
 //	what is not there, or not yet in that    404
 //	version
+//
+// The page of an error is as people saw it: https://github.com/vmware-archive/salt-contrib/issues/117.
 
 // ec2Versions are EC2's API versions.
 var ec2Versions = strings.Fields(`1.0 2007-01-19 2007-03-01 2007-08-29 2007-10-10 2007-12-15 2008-02-01 2008-09-01 2009-04-04 2011-01-01 2011-05-01
@@ -47,14 +51,25 @@ func ec2Old(i *Instance) bool { return i.only("openstack", "ec2") }
 func ec2Reply(r *request) reply {
 	path := strings.TrimPrefix(r.path, "/")
 	switch {
-	case path == "latest/api/token" && !ec2Old(r.view.Instance):
+	case ec2Old(r.view.Instance):
+		return openstackEC2(r, ec2Read(r, path))
+	case path == "latest/api/token":
 		return ec2Session.issue(r)
 	case !r.reads():
 		return ec2Error(http.StatusMethodNotAllowed)
 	}
-	if a, refused := ec2Session.refuse(r); refused {
-		return a
+	return ec2Session.guard(r, func() reply { return ec2Read(r, path) })
+}
+
+// openstackEC2 is an answer as OpenStack gives it: without Amazon's headers, and with its own errors.
+func openstackEC2(r *request, a reply) reply {
+	if a.status != http.StatusOK {
+		return openstackNotFound(r)
 	}
+	return answer(a.status, string(a.body), "text/plain; charset=UTF-8")
+}
+
+func ec2Read(r *request, path string) reply {
 	version, rest, _ := strings.Cut(path, "/")
 	if version == "" {
 		return ec2Text(strings.Join(ec2Known(r.view.Instance), "\n"))
@@ -104,7 +119,7 @@ func ec2Error(status int) reply {
 	title := fmt.Sprintf("%d - %s", status, http.StatusText(status))
 	page := `<?xml version="1.0" encoding="iso-8859-1"?>
 <!DOCTYPE html PUBLIC "-//W3C//DTD XHTML 1.0 Transitional//EN"
-	"http://www.w3.org/TR/xhtml1/DTD/xhtml1-transitional.dtd">
+         "http://www.w3.org/TR/xhtml1/DTD/xhtml1-transitional.dtd">
 <html xmlns="http://www.w3.org/1999/xhtml" xml:lang="en" lang="en">
  <head>
   <title>` + title + `</title>

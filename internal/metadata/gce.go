@@ -18,7 +18,8 @@ import (
 )
 
 // Google Compute Engine, as its documentation "View and query VM metadata" has it:
-// https://cloud.google.com/compute/docs/metadata/querying-metadata.
+// https://cloud.google.com/compute/docs/metadata/querying-metadata. The table in
+// docs/metadata-server.md says where each refusal was seen.
 //
 //	request                                  answer
 //	/                                        computeMetadata/ (no header needed; clients look for Metadata-Flavor in the answer)
@@ -55,9 +56,9 @@ func gceReply(r *request) reply {
 	case strings.Trim(r.path, "/") == "computeMetadata":
 		return gceText("v1/\n")
 	case r.header.Get("X-Forwarded-For") != "":
-		return gceError(r, http.StatusForbidden, "This request was sent through a proxy, which is not permitted.")
+		return gceForbidden(r, "Found header X-Forwarded-For, which says that the request came through a proxy.")
 	case r.header.Get("Metadata-Flavor") != "Google":
-		return gceError(r, http.StatusForbidden, `Missing required header "Metadata-Flavor": "Google"`)
+		return gceForbidden(r, "Missing Metadata-Flavor:Google header.")
 	case !v1:
 		return gceNotFound(r)
 	}
@@ -65,9 +66,17 @@ func gceReply(r *request) reply {
 		return gceGuestAttributes(r, attribute)
 	}
 	if !r.reads() {
-		return gceError(r, http.StatusMethodNotAllowed, "The request method is inappropriate for this URL.")
+		return gceError(http.StatusMethodNotAllowed, "The request method is inappropriate for this URL.")
+	}
+	if gceIdentity(r, rest) && r.query.Get("audience") == "" {
+		return gcePlain(http.StatusBadRequest, "non-empty audience parameter required")
 	}
 	return gceGet(r, gceTree(r.view), rest)
+}
+
+// gceIdentity says whether a path is that of an identity token, which there is none of: see docs/metadata-server.md.
+func gceIdentity(r *request, path string) bool {
+	return r.view.Instance.ServiceAccount != nil && strings.HasPrefix(path, "instance/service-accounts/") && strings.HasSuffix(path, "/identity")
 }
 
 // gceGet answers with a node of a tree.
@@ -81,7 +90,7 @@ func gceGet(r *request, tree *node, path string) reply {
 	}
 	body, kind, err := gceBody(n, r)
 	if err != nil {
-		return gceError(r, http.StatusBadRequest, err.Error())
+		return gceError(http.StatusBadRequest, err.Error())
 	}
 	a := reply{status: http.StatusOK, body: body}
 	etag := gceTag(body)
@@ -89,7 +98,7 @@ func gceGet(r *request, tree *node, path string) reply {
 	if gceTruth(r, "wait_for_change") {
 		a.wait, err = gceWait(r, etag)
 		if err != nil {
-			return gceError(r, http.StatusBadRequest, err.Error())
+			return gceError(http.StatusBadRequest, err.Error())
 		}
 	}
 	return a
@@ -163,14 +172,24 @@ func gceRedirect(r *request) reply {
 }
 
 func gceNotFound(r *request) reply {
-	return gceError(r, http.StatusNotFound, "The requested URL <code>"+html.EscapeString(r.path)+"</code> was not found on this server.")
+	return gceError(http.StatusNotFound, "The requested URL <code>"+html.EscapeString(r.path)+"</code> was not found on this server. ")
 }
 
-// gceError is a page, as Google's are; clients look at the status and the header.
-func gceError(_ *request, status int, why string) reply {
+func gceForbidden(r *request, why string) reply {
+	return gceError(http.StatusForbidden, "Your client does not have permission to get URL <code>"+html.EscapeString(r.path)+"</code> from this server. "+why)
+}
+
+// gceError is a page with the words of Google's; its style and picture are left out, for nobody reads them with a machine.
+func gceError(status int, why string) reply {
 	title := fmt.Sprintf("Error %d (%s)!!1", status, http.StatusText(status))
-	page := "<!DOCTYPE html>\n<html lang=en>\n  <meta charset=utf-8>\n  <title>" + title + "</title>\n  <p><b>" + strconv.Itoa(status) + ".</b> <ins>That’s an error.</ins>\n  <p>" + why + "\n"
+	page := "<!DOCTYPE html>\n<html lang=en>\n  <meta charset=utf-8>\n  <meta name=viewport content=\"initial-scale=1, minimum-scale=1, width=device-width\">\n" +
+		"  <title>" + title + "</title>\n  <p><b>" + strconv.Itoa(status) + ".</b> <ins>That’s an error.</ins>\n  <p>" + why + " <ins>That’s all we know.</ins>\n"
 	return answer(status, page, "text/html; charset=UTF-8", gceHeaders("")...)
+}
+
+// gcePlain is a refusal that Google writes without a page.
+func gcePlain(status int, why string) reply {
+	return answer(status, why, "text/html; charset=UTF-8", gceHeaders("")...)
 }
 
 // gceTree is all that Google tells an instance, but for guest attributes.
@@ -313,7 +332,7 @@ var guestName = regexp.MustCompile(`^[A-Za-z0-9_.:-]{1,128}$`)
 // gceGuestAttributes reads and writes what the guest says of itself.
 func gceGuestAttributes(r *request, path string) reply {
 	if !guestAttributesOn(r.view) {
-		return gceError(r, http.StatusForbidden, "Guest attributes endpoint access is disabled.")
+		return gcePlain(http.StatusForbidden, "Guest attributes endpoint access is disabled.")
 	}
 	if r.reads() {
 		tree := guestTree(r.view.Written.GuestAttributes)
@@ -324,14 +343,14 @@ func gceGuestAttributes(r *request, path string) reply {
 	}
 	space, key, ok := strings.Cut(path, "/")
 	if r.method != http.MethodPut && r.method != http.MethodDelete {
-		return gceError(r, http.StatusMethodNotAllowed, "The request method is inappropriate for this URL.")
+		return gceError(http.StatusMethodNotAllowed, "The request method is inappropriate for this URL.")
 	}
 	if !ok || !guestName.MatchString(space) || !guestName.MatchString(key) || len(r.body) > maxValue {
-		return gceError(r, http.StatusBadRequest, "A guest attribute is NAMESPACE/KEY with a value of at most 256 KiB.")
+		return gceError(http.StatusBadRequest, "A guest attribute is NAMESPACE/KEY with a value of at most 256 KiB.")
 	}
 	err := r.write(func(w *Written) error { return w.set(space, key, r.body, r.method == http.MethodPut) })
 	if err != nil {
-		return gceError(r, http.StatusServiceUnavailable, html.EscapeString(err.Error()))
+		return gceError(http.StatusServiceUnavailable, html.EscapeString(err.Error()))
 	}
 	return gceText("")
 }

@@ -17,11 +17,15 @@ import (
 //	/openstack/VERSION                       the documents that the version has
 //	…/meta_data.json                         always
 //	…/user_data                              404 where there is none
-//	…/password                               what the guest posted; POST once, at most 255 bytes; 409 after that   (2013-04-04)
+//	…/password                               what the guest posted; POST once, at most 1020 bytes; 409 after that  (2013-04-04)
 //	…/vendor_data.json                       {} where there is none                                              (2013-10-17)
 //	…/network_data.json                      given, or made from the interfaces                                  (2015-10-15)
 //	…/vendor_data2.json                      {} where there is none                                              (2016-10-06)
 //	/openstack/content/NNNN                  a file that meta_data.json names
+//	another method                           as GET; 400 for the password
+//	what is not there                        404: a page where the guest takes HTML, else a text
+//
+// What is refused, and how, is as nova/api/metadata/password.py, nova/api/metadata/handler.py and webob/exc.py have it.
 
 var openstackVersions = strings.Fields(`2012-08-10 2013-04-04 2013-10-17 2015-10-15 2016-06-30 2016-10-06 2017-02-22 2018-08-27 2020-10-14 latest`)
 
@@ -39,22 +43,20 @@ func openstackReply(r *request) reply {
 	rest, _ := below(r.path, "/openstack")
 	version, document, _ := strings.Cut(strings.TrimSuffix(rest, "/"), "/")
 	switch {
-	case r.method == http.MethodPost && document == "password":
-		return openstackPassword(r)
-	case !r.reads():
-		return openstackError(http.StatusMethodNotAllowed, "The method "+r.method+" is not allowed for this resource.")
 	case version == "":
 		return answer(http.StatusOK, strings.Join(openstackVersions, "\n"), "text/plain; charset=UTF-8")
 	case version == "content":
 		return openstackContent(r, document)
 	case !slices.Contains(openstackVersions, version):
-		return openstackNotFound()
+		return openstackNotFound(r)
+	case document == "password" && version >= openstackSince["password"] && r.method != http.MethodGet:
+		return openstackPassword(r)
 	}
-	return openstackDocument(r.view, version, document)
+	return openstackDocument(r, version, document)
 }
 
-func openstackDocument(v View, version, name string) reply {
-	documents := openstackDocuments(v, version)
+func openstackDocument(r *request, version, name string) reply {
+	documents := openstackDocuments(r.view, version)
 	if name == "" {
 		var names []string
 		for _, d := range documents {
@@ -67,7 +69,7 @@ func openstackDocument(v View, version, name string) reply {
 			return reply{status: http.StatusOK, body: d.body, headers: [][2]string{{"Content-Type", d.kind}}}
 		}
 	}
-	return openstackNotFound()
+	return openstackNotFound(r)
 }
 
 // An openstackFile is one document of a version.
@@ -84,7 +86,7 @@ func openstackDocuments(v View, version string) []openstackFile {
 		all = append(all, openstackFile{"user_data", "application/octet-stream", i.UserData})
 	}
 	all = append(all,
-		openstackFile{"password", "text/plain; charset=UTF-8", []byte(v.Written.Password)},
+		openstackFile{"password", "text/html; charset=UTF-8", []byte(v.Written.Password)},
 		openstackFile{"vendor_data.json", isJSON, []byte(openstackVendorData(i.VendorData))},
 		openstackFile{"network_data.json", isJSON, []byte(openstackNetwork(v))},
 		openstackFile{"vendor_data2.json", isJSON, []byte(openstackVendorData(i.VendorData2))},
@@ -162,7 +164,7 @@ func openstackFiles(i *Instance) (all []map[string]string) {
 func openstackContent(r *request, name string) reply {
 	n, err := strconv.Atoi(name)
 	if err != nil || len(name) != 4 || n < 0 || n >= len(r.view.Instance.Files) {
-		return openstackNotFound()
+		return openstackNotFound(r)
 	}
 	return reply{status: http.StatusOK, body: r.view.Instance.Files[n].Content, headers: [][2]string{{"Content-Type", "application/octet-stream"}}}
 }
@@ -170,9 +172,15 @@ func openstackContent(r *request, name string) reply {
 // errPasswordSet says that the guest posted its password before.
 var errPasswordSet = errors.New("the password was posted before")
 
+// maxPassword is the largest password that a guest may post, in bytes.
+const maxPassword = 1020
+
 func openstackPassword(r *request) reply {
-	if len(r.body) > 255 {
-		return openstackError(http.StatusBadRequest, "Password too large")
+	switch {
+	case r.method != http.MethodPost:
+		return openstackError(r, http.StatusBadRequest, "GET and POST only are supported.")
+	case r.view.Written.Password == "" && len(r.body) > maxPassword:
+		return openstackError(r, http.StatusBadRequest, "Request is too large.")
 	}
 	err := r.write(func(w *Written) error {
 		if w.Password != "" {
@@ -183,19 +191,24 @@ func openstackPassword(r *request) reply {
 	})
 	switch {
 	case errors.Is(err, errPasswordSet):
-		return openstackError(http.StatusConflict, "There was a conflict when trying to complete your request.")
+		return openstackError(r, http.StatusConflict, "There was a conflict when trying to complete your request.")
 	case err != nil:
-		return openstackError(http.StatusServiceUnavailable, "The server is currently unavailable.")
+		return openstackError(r, http.StatusServiceUnavailable, "The server is currently unavailable.")
 	}
 	return answer(http.StatusOK, "", "text/html; charset=UTF-8")
 }
 
-func openstackNotFound() reply {
-	return openstackError(http.StatusNotFound, "The resource could not be found.")
+func openstackNotFound(r *request) reply {
+	return openstackError(r, http.StatusNotFound, "The resource could not be found.")
 }
 
-func openstackError(status int, why string) reply {
+// openstackError is a page for who takes HTML, which cloud-init and curl do, and a text for others.
+func openstackError(r *request, status int, why string) reply {
 	title := strconv.Itoa(status) + " " + http.StatusText(status)
-	page := "<html>\n <head>\n  <title>" + title + "</title>\n </head>\n <body>\n  <h1>" + title + "</h1>\n  " + why + "<br /><br />\n\n\n </body>\n</html>"
+	takes := func(kind string) bool { return strings.Contains(r.header.Get("Accept"), kind) }
+	if !takes("*/*") && !takes("text/*") && !takes("text/html") {
+		return answer(status, title+"\n\n"+why+"\n\n   ", "text/plain; charset=UTF-8")
+	}
+	page := "<html>\n <head>\n  <title>" + title + "</title>\n </head>\n <body>\n  <h1>" + title + "</h1>\n  " + why + "<br /><br />\n\n\n\n </body>\n</html>"
 	return answer(status, page, "text/html; charset=UTF-8")
 }

@@ -133,7 +133,7 @@ func (s *Server) hold(w http.ResponseWriter, hr *http.Request, r *request, a rep
 func (s *Server) park(p *parked) {
 	p.conn.SetReadDeadline(p.until) // the read will say it
 	if !s.lobby.enter(p) {
-		s.tell(p, gceError(nil, http.StatusServiceUnavailable, "As many requests are held back as this server may have connections."))
+		s.tell(p, gceError(http.StatusServiceUnavailable, "As many requests are held back as this server may have connections."))
 		return
 	}
 	if a := s.look(p); a.header("ETag") != p.etag {
@@ -167,7 +167,7 @@ func (s *Server) wait(p *parked) {
 func (s *Server) look(p *parked) reply {
 	view, ok := s.catalog.View(p.note.Instance)
 	if !ok {
-		return gceError(nil, http.StatusNotFound, "The instance was removed.")
+		return gceError(http.StatusNotFound, "The instance was removed.")
 	}
 	key := looked{p.note.Instance, p.url, view.Revision}
 	a, known := s.recent.get(key)
@@ -181,7 +181,7 @@ func (s *Server) look(p *parked) reply {
 func lookAnew(p *parked, view View) reply {
 	u, err := url.ParseRequestURI(p.url)
 	if err != nil {
-		return gceError(nil, http.StatusBadRequest, html.EscapeString(err.Error())) // net/http read it before
+		return gceError(http.StatusBadRequest, html.EscapeString(err.Error())) // net/http read it before
 	}
 	r := &request{method: http.MethodGet, path: u.Path, query: u.Query(), header: http.Header{"Metadata-Flavor": {"Google"}}, host: p.host, local: p.local, view: view}
 	return gceReply(r)

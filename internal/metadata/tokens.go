@@ -61,23 +61,28 @@ func (s session) issue(r *request) reply {
 	seconds, err := strconv.ParseInt(r.header.Get(s.life), 10, 64)
 	switch {
 	case r.method != http.MethodPut:
-		return s.fail(http.StatusMethodNotAllowed)
+		return answer(http.StatusMethodNotAllowed, "", "text/plain", append(ec2Headers(), [2]string{"Allow", "OPTIONS, PUT"})...)
 	case r.header.Get("X-Forwarded-For") != "", r.view.Instance.TokenRule == "disabled":
 		return s.fail(http.StatusForbidden)
 	case err != nil || seconds < 1 || seconds > maxTokenLife:
 		return s.fail(http.StatusBadRequest)
 	}
 	token := r.tokens.issue(r.view.Instance.Name, r.now.Add(time.Duration(seconds)*time.Second))
-	return answer(http.StatusOK, token, "text/plain", [2]string{s.life, strconv.FormatInt(seconds, 10)})
+	return answer(http.StatusOK, token, "text/plain", append(ec2Headers(), [2]string{s.life, strconv.FormatInt(seconds, 10)})...)
 }
 
-// refuse says whether a request may not read for want of a token: one that is given must be right, and it must be given
-// where the instance requires it.
-func (s session) refuse(r *request) (reply, bool) {
+// guard lets a request read where its token is right, or where it gives none and the instance requires none. The answer says
+// for how many seconds the token is good.
+func (s session) guard(r *request, read func() reply) reply {
 	given := r.header.Get(s.token)
-	if given == "" {
-		return s.fail(http.StatusUnauthorized), r.view.Instance.TokenRule == "required"
+	if given == "" && r.view.Instance.TokenRule != "required" {
+		return read()
 	}
-	_, ok := r.tokens.left(r.view.Instance.Name, given, r.now)
-	return s.fail(http.StatusUnauthorized), !ok
+	left, ok := r.tokens.left(r.view.Instance.Name, given, r.now)
+	if !ok {
+		return s.fail(http.StatusUnauthorized)
+	}
+	a := read()
+	a.headers = append(a.headers, [2]string{s.life, strconv.FormatInt(left, 10)})
+	return a
 }

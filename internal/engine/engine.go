@@ -171,7 +171,9 @@ func (e *Engine) run(ctx context.Context, stage Stage) []string {
 	case Config:
 		return e.later(ctx, module.Config)
 	}
-	return e.later(ctx, module.Final)
+	errs := e.later(ctx, module.Final)
+	e.awaitKeys()
+	return errs
 }
 
 // Single runs one module and returns its error.

@@ -17,6 +17,8 @@ type Instance struct {
 	Zone        string `json:"zone"`         // availability zone
 	LaunchIndex *int   `json:"launch_index"` // which of several instances started together this is
 	Keys        []Key  `json:"keys"`         // public keys for the default user
+	// AwaitsKeys says that the cloud had no key when it was asked, and is worth asking again.
+	AwaitsKeys bool `json:"awaits_keys,omitempty"`
 
 	UserData    []byte `json:"user_data"` // as the cloud gave them
 	VendorData  []byte `json:"vendor_data"`

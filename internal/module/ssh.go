@@ -62,6 +62,13 @@ func setUpSSH(ctx context.Context, e *Env, k *sshKeys) error {
 	return err
 }
 
+// AuthorizeLate gives the default user and root the keys that the cloud had not yet when the module ran.
+func AuthorizeLate(ctx context.Context, e *Env) error {
+	var k sshKeys
+	conf.Decode(e.Config, &k) // what is wrong in it has been said
+	return authorize(ctx, e, &k)
+}
+
 // authorize gives the default user and root the keys of the cloud and of the configuration.
 func authorize(ctx context.Context, e *Env, k *sshKeys) error {
 	var lines []givenLine

@@ -18,14 +18,16 @@ func ec2() *Source {
 		Name: "Ec2",
 		Doc: "The metadata service of AWS at 169.254.169.254 and fd00:ec2::254, and of Brightbox, E24Cloud, Outscale, Tilaa and ZStack. " +
 			"Where the machine's facts name none of them, datasource.Ec2.strict_id decides: true (so by default) asks nobody, false and warn " +
-			"let detection say that it may be one.",
+			"let detection say that it may be one. Where only the version 2009-04-04 is served, a key that is not there yet is asked for again " +
+			"while the machine runs: key_retries times (30), sec_between_key_retries apart (5).",
 		Match: matchEC2,
 		Fetch: fetchEC2,
+		Keys:  askForKeys("Ec2", linkLocalBase, "http://[fd00:ec2::254]"),
 	}
 }
 
 // ec2Versions are cloud-init's, the one with most to say first: tags of the instance, then nothing of weight, then IPv6.
-func ec2Versions() []string { return []string{"2021-03-23", "2018-09-24", "2016-09-02", "2009-04-04"} }
+func ec2Versions() []string { return []string{"2021-03-23", "2018-09-24", "2016-09-02", oldest} }
 
 // fetchEC2 asks for the tree of meta-data: on AWS with a token and never without, elsewhere without one.
 func fetchEC2(ctx context.Context, e *Env) (*instance.Instance, error) {
@@ -94,7 +96,7 @@ func openEC2(ctx context.Context, e *Env, cloud string, l limits) (*client, erro
 		return e.withToken(ctx, "X-aws-ec2-metadata-token", l, addresses)
 	}
 	c := &client{e: e, limits: l}
-	_, err := c.first(ctx, "2009-04-04/meta-data/instance-id", addresses...)
+	_, err := c.first(ctx, oldest+"/meta-data/instance-id", addresses...)
 	return c, err
 }
 
@@ -103,6 +105,7 @@ func ec2Instance(e *Env, c *client, cloud string, t told) *instance.Instance {
 	in := t.instance(e, "Ec2", c)
 	in.Cloud, in.UserData, in.Network = cloud, unbase64(t.user), t.networkIn(e, "Ec2")
 	in.Keys = keyLines(e, in.Subplatform, t.meta["public-keys"])
+	in.AwaitsKeys = t.version == oldest && e.awaitsKeys(in)
 	in.LaunchIndex = indexOf(conf.Of(t.meta["ami-launch-index"], conf.Origin{}))
 	in.Tree = map[string]any{"meta-data": t.meta, "_metadata_api_version": t.version}
 	in.Zone = textAt(t.meta, "placement", "availability-zone")

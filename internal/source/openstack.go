@@ -15,10 +15,12 @@ func openStack() *Source {
 	return &Source{
 		Name: "OpenStack",
 		Doc: "The metadata service of OpenStack at 169.254.169.254 and fe80::a9fe:a9fe: the tree /openstack. The one that EC2 has is read " +
-			"where user-data speaks of what only that says: ec2_metadata, or ephemeral disks.",
+			"where user-data speaks of what only that says: ec2_metadata, or ephemeral disks; and where it is the only one. Then a key " +
+			"that is not there yet is asked for again, as on Ec2.",
 		Match: matchOpenStack,
 		Fetch: fetchOpenStack,
 		Check: checkUUID,
+		Keys:  askForKeys("OpenStack", linkLocalBase),
 	}
 }
 
@@ -26,8 +28,12 @@ func openStack() *Source {
 func fetchOpenStack(ctx context.Context, e *Env) (*instance.Instance, error) {
 	c := &client{e: e, limits: e.limits("OpenStack", defaultLimits())}
 	var versions machine.Response
+	isOld := false
 	n, err := e.reach(ctx, want{Source: "OpenStack", IPv6: true}, func(ctx context.Context, n *Early) (err error) {
-		versions, err = c.first(ctx, "openstack", e.addresses("OpenStack", e.nearAddresses(n)...)...)
+		addresses := e.addresses("OpenStack", e.nearAddresses(n)...)
+		if versions, err = c.first(ctx, "openstack", addresses...); isMissing(err) && c.speaksEC2(ctx, addresses) {
+			isOld, err = true, nil
+		}
 		return err
 	})
 	if err != nil {
@@ -36,6 +42,9 @@ func fetchOpenStack(ctx context.Context, e *Env) (*instance.Instance, error) {
 	defer n.close()
 	ctx, cancel := context.WithTimeoutCause(ctx, c.limits.all(), fmt.Errorf("OpenStack's metadata took longer than %v", c.limits.all()))
 	defer cancel()
+	if isOld {
+		return c.openStackOfEC2(ctx)
+	}
 	t := openStackTree{e, c.base, func(names ...string) ([][]byte, []error) { return c.each(ctx, names...) }}
 	in, err := t.instance(strings.Fields(string(versions.Body)))
 	if err != nil {

@@ -35,6 +35,9 @@ type Source struct {
 
 	// Check says whether the recorded instance is still this one, as far as that can be told without asking the cloud.
 	Check func(ctx context.Context, e *Env, last *instance.Instance) bool
+
+	// Keys asks once more for the public keys of an instance that awaits them. Its error says why there are none yet.
+	Keys func(ctx context.Context, e *Env) ([]instance.Key, error)
 }
 
 // A Match is what facts and files say about a cloud.

@@ -130,11 +130,24 @@ func (h *hall) expect(t *testing.T, want int) {
 		if err != nil {
 			t.Fatalf("not %d are held back: %v", want, err)
 		}
-		m := regexp.MustCompile(`(?m)^openguest_metadata_waiting (\d+)$`).FindSubmatch(text)
-		if m != nil && string(m[1]) == strconv.Itoa(want) {
+		if metric(t, text, "waiting") == want {
 			return
 		}
 	}
+}
+
+// metric is one of the server's numbers.
+func metric(t *testing.T, text []byte, name string) int {
+	t.Helper()
+	m := regexp.MustCompile(`(?m)^openguest_metadata_` + name + ` (\d+)$`).FindSubmatch(text)
+	if m == nil {
+		t.Fatalf("there is no %s in\n%s", name, text)
+	}
+	n, err := strconv.Atoi(string(m[1]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
 }
 
 // resident is the server's memory in bytes.

@@ -11,9 +11,9 @@ import (
 	"testing"
 )
 
-// insidePeer runs in namespaces of its own: an overlay over the peer's tree, the addresses of metadata servers on lo, two
-// interfaces, our server, and the stage of the real cloud-init that asks it. What that found is left in OUT.
-const insidePeer = `
+// insideTree runs in namespaces of its own: an overlay over the peer's tree, the addresses of metadata servers on lo, two
+// interfaces, and our server.
+const insideTree = `
 set -eu
 mount --make-rprivate /
 mount -t tmpfs tmpfs "$WORK"; mkdir "$WORK"/u "$WORK"/w "$WORK"/root
@@ -27,13 +27,17 @@ for n in null zero random urandom tty full; do cp -a /dev/$n "$r/dev/"; done
 ln -s /proc/self/fd "$r/dev/fd"; mkdir "$r/dev/pts" "$r/dev/shm"; : > "$r/dev/console"
 mount -t proc proc "$r/proc"; mount -t sysfs sysfs "$r/sys"; mount -t tmpfs tmpfs "$r/run"; mkdir -p "$r/run/systemd/system" "$r/run/lock" "$r/run/sshd"
 printf '127.0.0.1 localhost\n169.254.169.254 metadata.google.internal\n' > "$r/etc/hosts"
-printf '%s\n' "$CONFIG" > "$r/etc/cloud/cloud.cfg.d/99-lab.cfg"
-printf '#!/bin/sh\ncase $2 in\n%s\nesac\n' "$DMI" > "$r/usr/sbin/dmidecode"; chmod 755 "$r/usr/sbin/dmidecode"
-printf '#!/bin/sh\necho none; exit 1\n' > "$r/usr/bin/systemd-detect-virt"; chmod 755 "$r/usr/bin/systemd-detect-virt"
 mkfifo "$WORK/ready"
 OPENGUEST_METADATA_CHILD="$DATA 0.0.0.0:80 web1" "$SELF" > "$WORK/ready" &
 read -r addr < "$WORK/ready"
 hostname base
+`
+
+// insideCloudInit is the stage of the real cloud-init that asks our server. What it found is left in OUT.
+const insideCloudInit = `
+printf '%s\n' "$CONFIG" > "$r/etc/cloud/cloud.cfg.d/99-lab.cfg"
+printf '#!/bin/sh\ncase $2 in\n%s\nesac\n' "$DMI" > "$r/usr/sbin/dmidecode"; chmod 755 "$r/usr/sbin/dmidecode"
+printf '#!/bin/sh\necho none; exit 1\n' > "$r/usr/bin/systemd-detect-virt"; chmod 755 "$r/usr/bin/systemd-detect-virt"
 PATH=/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 timeout 120 chroot "$r" /usr/bin/cloud-init init < /dev/null > "$OUT/output" 2>&1 || echo "init ended with $?" >> "$OUT/output"
 cp "$r/run/cloud-init/instance-data-sensitive.json" "$OUT/instance.json" || true
 cp "$r/var/log/cloud-init.log" "$OUT/log" || true
@@ -89,10 +93,7 @@ var peerCases = map[string]peerCase{
 
 // The real cloud-init must find the same instance in our answers as in its cloud's.
 func TestRealCloudInit(t *testing.T) {
-	tree := cmp.Or(os.Getenv("PEER_TREE"), "/var/tmp/peer-bookworm")
-	if _, err := os.Stat(filepath.Join(tree, "usr", "bin", "cloud-init")); err != nil || os.Geteuid() != 0 {
-		t.Skip("this needs root and a tree with the real cloud-init (scripts/peer makes one; PEER_TREE names it)")
-	}
+	tree := peerTree(t)
 	for source, c := range peerCases {
 		t.Run(source, func(t *testing.T) {
 			t.Parallel()
@@ -111,6 +112,16 @@ func TestRealCloudInit(t *testing.T) {
 			}
 		})
 	}
+}
+
+// peerTree is a Debian with the real cloud-init.
+func peerTree(t *testing.T) string {
+	t.Helper()
+	tree := cmp.Or(os.Getenv("PEER_TREE"), "/var/tmp/peer-bookworm")
+	if _, err := os.Stat(filepath.Join(tree, "usr", "bin", "cloud-init")); err != nil || os.Geteuid() != 0 {
+		t.Skip("this needs root and a tree with the real cloud-init (scripts/peer makes one; PEER_TREE names it)")
+	}
+	return tree
 }
 
 // checkPeer looks at what only one source does.
@@ -168,7 +179,7 @@ func bootPeer(t *testing.T, tree, source string, c peerCase) (out map[string][]b
 	if err != nil {
 		t.Fatal(err)
 	}
-	command := exec.Command("unshare", "-m", "-n", "-p", "-f", "-u", "-i", "--kill-child", "bash", "-c", insidePeer)
+	command := exec.Command("unshare", "-m", "-n", "-p", "-f", "-u", "-i", "--kill-child", "bash", "-c", insideTree+insideCloudInit)
 	command.Env = append(os.Environ(), "WORK="+dir, "TREE="+tree, "OUT="+found, "SELF="+self, "DATA="+data, "CONFIG="+string(config), "DMI="+c.dmi)
 	if said, err := command.CombinedOutput(); err != nil {
 		t.Fatalf("the sandbox: %v\n%s", err, said)

@@ -157,15 +157,6 @@ func checkPeer(t *testing.T, source string, out map[string][]byte, data string) 
 // bootPeer runs the stage and gives the files that it left, and the server's data folder.
 func bootPeer(t *testing.T, tree, source string, c peerCase) (out map[string][]byte, data string) {
 	t.Helper()
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir, data, found := t.TempDir(), t.TempDir(), t.TempDir()
-	store := serveAndClose(t, data)
-	if store != nil {
-		t.Fatal(store)
-	}
 	network := map[string]any{} // the source's own
 	if source != "OpenStack" {
 		network["config"] = "disabled" // it would wait for DHCP, and nobody answers here
@@ -179,11 +170,7 @@ func bootPeer(t *testing.T, tree, source string, c peerCase) (out map[string][]b
 	if err != nil {
 		t.Fatal(err)
 	}
-	command := exec.Command("unshare", "-m", "-n", "-p", "-f", "-u", "-i", "--kill-child", "bash", "-c", insideTree+insideCloudInit)
-	command.Env = append(os.Environ(), "WORK="+dir, "TREE="+tree, "OUT="+found, "SELF="+self, "DATA="+data, "CONFIG="+string(config), "DMI="+c.dmi)
-	if said, err := command.CombinedOutput(); err != nil {
-		t.Fatalf("the sandbox: %v\n%s", err, said)
-	}
+	found, data := inSandbox(t, tree, insideCloudInit, "CONFIG="+string(config), "DMI="+c.dmi)
 	out = map[string][]byte{}
 	for _, name := range []string{"instance.json", "log", "output", "user-data", "interfaces"} {
 		out[name], _ = os.ReadFile(filepath.Join(found, name)) // what is missing fails a comparison
@@ -192,6 +179,74 @@ func bootPeer(t *testing.T, tree, source string, c peerCase) (out map[string][]b
 		t.Fatalf("it left no instance data\n%s\n%s", out["output"], tail(out["log"], 40))
 	}
 	return out, data
+}
+
+// inSandbox runs the rest of a script in the sandbox, and gives the folders of what it left and of the server's data.
+func inSandbox(t *testing.T, tree, script string, env ...string) (out, data string) {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir, data, out := t.TempDir(), t.TempDir(), t.TempDir()
+	if err := serveAndClose(t, data); err != nil {
+		t.Fatal(err)
+	}
+	command := exec.Command("unshare", "-m", "-n", "-p", "-f", "-u", "-i", "--kill-child", "bash", "-c", insideTree+script)
+	command.Env = append(append(os.Environ(), "WORK="+dir, "TREE="+tree, "OUT="+out, "SELF="+self, "DATA="+data), env...)
+	if said, err := command.CombinedOutput(); err != nil {
+		t.Fatalf("the sandbox: %v\n%s", err, said)
+	}
+	return out, data
+}
+
+// insideReaders calls the readers of cloud-init's sources that look for their cloud before there is a network, with what they make
+// of the answers.
+const insideReaders = `
+ip link set eth0 up; ip link set eth1 up
+cat > "$r/readers.py" <<'END'
+import json
+from cloudinit.sources import DataSourceAzure as azure
+from cloudinit.sources.helpers import digitalocean, hetzner
+at = "http://169.254.169.254"
+found = {}
+md = azure.get_metadata_from_imds(0, api_version=azure.IMDS_VER_WANT)
+network = azure.generate_network_config_from_instance_network_metadata(md["network"])
+found["azure"] = {"md": md, "network": network, "old": azure.get_metadata_from_imds(0, api_version=azure.IMDS_VER_MIN)}
+found["hetzner"] = hetzner.read_metadata(at + "/hetzner/v1/metadata", retries=0)
+found["hetzner"]["userdata"] = hetzner.read_userdata(at + "/hetzner/v1/userdata", retries=0).decode()
+md = digitalocean.read_metadata(at + "/metadata/v1.json", retries=0)
+found["digitalocean"] = {"md": md, "network": digitalocean.convert_network_configuration(md["interfaces"], md["dns"]["nameservers"])}
+json.dump(found, open("/found", "w"))
+END
+PATH=/usr/sbin:/usr/bin:/sbin:/bin chroot "$r" python3 /readers.py < /dev/null > "$OUT/output" 2>&1 || true
+cp "$r/found" "$OUT/found" || true
+`
+
+// What cloud-init's own readers make of the clouds that it asks before the network is up.
+func TestRealCloudInitReads(t *testing.T) {
+	out, _ := inSandbox(t, peerTree(t), insideReaders)
+	data, err := os.ReadFile(filepath.Join(out, "found"))
+	if err != nil {
+		said, _ := os.ReadFile(filepath.Join(out, "output")) // it says why, where it is there
+		t.Fatalf("%v\n%s", err, said)
+	}
+	found := fields(t, data)
+	for key, want := range map[string]string{
+		"azure.md.compute.name": "web1", "azure.md.compute.userData": "I2Nsb3VkLWNvbmZpZwp7fQo=", "azure.md.compute.publicKeys.0.keyData": "ssh-ed25519 AAAAC3 alice@desk",
+		"azure.network.ethernets.eth0.match.macaddress": "52:54:00:ab:cd:01", "azure.network.ethernets.eth0.dhcp6": "true", "azure.old.compute.vmSize": "small",
+		"hetzner.instance-id": "42", "hetzner.hostname": "web1.lab.example", "hetzner.userdata": "#cloud-config\n{}\n", "hetzner.vendor_data": "#cloud-config\nv: 1\n",
+		"hetzner.network-config.config.0.mac_address": "52:54:00:ab:cd:01",
+		"digitalocean.md.droplet_id":                  "2756294", "digitalocean.md.user_data": "#cloud-config\n{}\n", "digitalocean.md.public_keys.0": "ssh-ed25519 AAAAC3 alice@desk",
+		"digitalocean.network.config.0.subnets.0.address": "172.16.0.5", "digitalocean.network.config.0.name": "eth1",
+	} {
+		if got := dig(found, key); got != want {
+			t.Errorf("%s is %q, want %q", key, got, want)
+		}
+	}
+	if t.Failed() {
+		t.Logf("%s", data)
+	}
 }
 
 // serveAndClose fills a store for the server in the sandbox.

@@ -208,6 +208,8 @@ func planLine(c machine.Planned) string {
 		return "the kernel's host name becomes " + c.Detail
 	case c.Kind == machine.KindLink:
 		return "the network link " + c.Detail
+	case c.Kind == machine.KindTell:
+		return "tell " + c.Detail
 	case c.Kind != machine.KindRemove && c.Kind != machine.KindDisk:
 		text += fmt.Sprintf(" %v %d:%d", c.Mode, c.UID, c.GID)
 	}

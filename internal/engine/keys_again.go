@@ -10,6 +10,17 @@ import (
 	"openguest/internal/source"
 )
 
+// publisher is what tells the cloud the machine's host keys; nil where it takes none.
+func (e *Engine) publisher() func(context.Context, []string) error {
+	s := source.Named(e.now.Source)
+	if s == nil || s.Publish == nil {
+		return nil
+	}
+	env := e.sourceEnv(source.Network)
+	env.Machine = e.machine // what the cloud is told is a change
+	return func(ctx context.Context, keys []string) error { return s.Publish(ctx, env, keys) }
+}
+
 // awaitKeys leaves it to the end of the last stage to ask for a key that the cloud had not yet. The ssh server is up by then, the
 // results are written, and nobody waits for this process any more: it needs no unit of its own, and works without systemd.
 func (e *Engine) awaitKeys() {

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"testing"
 
@@ -84,5 +85,68 @@ func TestKeyThatComesLaterInPlan(t *testing.T) {
 	boot(t, m, Options{Given: in, Terminal: true})
 	if net.asked != 2 { // at each of the source's two addresses
 		t.Errorf("the cloud was asked %d times, want 2", net.asked)
+	}
+}
+
+// toldNet is a cloud that takes host keys, or refuses them with a status.
+type toldNet struct {
+	status int
+	told   []string
+}
+
+func (n *toldNet) Fetch(_ context.Context, r machine.Request) (machine.Response, error) {
+	if n.status != 0 {
+		return machine.Response{}, &machine.StatusError{URL: r.URL, Status: n.status}
+	}
+	n.told = append(n.told, r.Method+" "+r.URL+" "+r.Header["Metadata-Flavor"]+" "+string(r.Body)+" "+r.Tells)
+	return machine.Response{Status: 200}, nil
+}
+
+// Row D17. Google shows a machine's host keys to who may see the project, where the machine tells them: without that nobody
+// knows whether it is the right machine that answers. A project that does not take them is no fault of the boot.
+func TestHostKeysForTheCloud(t *testing.T) {
+	const at = "PUT http://169.254.169.254/computeMetadata/v1/instance/guest-attributes/hostkeys/"
+	both := []string{at + "ssh-ed25519 Google AAAAC3 the host key ssh-ed25519", at + "ssh-rsa Google AAAAB3 the host key ssh-rsa"}
+	for name, c := range map[string]struct {
+		config, source string
+		status         int
+		want           []string
+		log            string
+	}{
+		"both":                 {source: "GCE", want: both},
+		"one kind is left out": {source: "GCE", config: "ssh_publish_hostkeys: {blacklist: [rsa]}", want: both[:1]},
+		"dsa is left out":      {source: "GCE", config: "ssh_publish_hostkeys: {enabled: yes}", want: both},
+		"not wanted":           {source: "GCE", config: "ssh_publish_hostkeys: {enabled: false}"},
+		"not taken":            {source: "GCE", status: 403, log: "[DEBUG]: Unable to write ssh-ed25519 host key to guest attributes"},
+		"the cloud is broken":  {source: "GCE", status: 503, log: "[WARNING]: Publishing host keys failed!"},
+		"another cloud":        {source: "Hetzner"},
+	} {
+		m := machine.Fake(debian+`-- etc/ssh/ssh_host_ed25519_key.pub --
+ssh-ed25519 AAAAC3 root@web1
+-- etc/ssh/ssh_host_rsa_key.pub --
+ssh-rsa AAAAB3 root@web1
+-- etc/ssh/ssh_host_dsa_key.pub --
+ssh-dss AAAAD3 root@web1
+-- etc/ssh/ssh_host_ed25519_key --
+x
+-- etc/cloud/cloud.cfg --
+cloud_init_modules: [ssh]
+cloud_config_modules: []
+cloud_final_modules: []
+ssh_deletekeys: false
+ssh_genkeytypes: [ed25519]
+`+c.config+"\n", noon)
+		net := &toldNet{status: c.status}
+		m.Net, m.Kernel = net, running{m.Kernel}
+		in := given("i-1", "")
+		in.Source = c.source
+		boot(t, m, Options{Given: in})
+		if !slices.Equal(net.told, c.want) {
+			t.Errorf("%s: the cloud was told %q, want %q", name, net.told, c.want)
+		}
+		log := read(t, m, "/var/log/cloud-init.log")
+		if !strings.Contains(log, c.log) || strings.Contains(log, "Publishing") && c.status != 503 {
+			t.Errorf("%s: the log is %s", name, log)
+		}
 	}
 }

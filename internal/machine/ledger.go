@@ -29,7 +29,7 @@ type Entry struct {
 	Cause    string      // the command whose meaning the change to a file is
 	EachBoot bool        // a command that runs again at every boot
 	Random   bool        // a file whose content is random: keys, or a seed
-	Detail   string      // what else is to say
+	Detail   string      // what else is to say; of what is told, where and what
 }
 
 // The kinds of entries.
@@ -42,6 +42,7 @@ const (
 	KindScript   = "script"   // a person's own program
 	KindHostname = "hostname" // the kernel's host name
 	KindLink     = "link"     // a network interface, until the next boot
+	KindTell     = "tell"     // something that another machine is told
 	KindDisk     = "disk"     // partitions of a disk, or the size of a file system on it
 )
 

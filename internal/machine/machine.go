@@ -28,6 +28,10 @@ func (m Machine) Quiet() Machine {
 	if w, ok := m.Files.(walked); ok {
 		m.Files = w.quiet()
 	}
+	if net, ok := m.Net.(liveNet); ok {
+		net.ledger = nil
+		m.Net = net
+	}
 	m.Links = quietLinks(m.Links)
 	m.Ledger = nil
 	return m
@@ -85,6 +89,7 @@ type Request struct {
 	Method  string // empty: GET
 	Header  map[string]string
 	Body    []byte
+	Tells   string        // what the server is told by it, in a few words: a change, which a plan lists and does not make
 	Socket  string        // the Unix socket of a server on this machine; the URL's host is only a name then
 	Low     bool          // from one of the source ports that only root may use: some clouds take it as proof
 	Tries   int           // at least one

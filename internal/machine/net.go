@@ -25,12 +25,13 @@ import (
 // liveNet reaches other machines over http and https, and the system's own files.
 type liveNet struct {
 	files     Files
-	onlyAsks  bool // who plans tells nobody anything: POST is put off
+	ledger    *Ledger
+	onlyAsks  bool // who plans tells nobody anything: what tells something is written down, and POST put off
 	transport func() http.RoundTripper
 }
 
 func newLiveNet(files walked) Net {
-	n := liveNet{files: files.quiet()}
+	n := liveNet{files: files.quiet(), ledger: files.ledger}
 	n.transport = sync.OnceValue(n.newTransport)
 	return n
 }
@@ -91,7 +92,21 @@ func (n liveNet) Fetch(ctx context.Context, r Request) (Response, error) {
 	case target.Scheme != "http" && target.Scheme != "https":
 		return Response{}, fmt.Errorf("get %s: %s is not supported yet; use http, https or a file", PublicURL(r.URL), target.Scheme)
 	}
-	return n.retry(ctx, r, target)
+	if r.Tells == "" {
+		return n.retry(ctx, r, target)
+	}
+	return n.tell(ctx, r, target)
+}
+
+// tell makes a request that changes something at the server, and writes it down.
+func (n liveNet) tell(ctx context.Context, r Request, target *url.URL) (answer Response, err error) {
+	if !n.onlyAsks {
+		answer, err = n.retry(ctx, r, target)
+	}
+	if err == nil {
+		n.ledger.add(Entry{Kind: KindTell, Detail: PublicURL(r.URL) + " " + r.Tells})
+	}
+	return answer, err
 }
 
 // localFile is the name of a file that a URL means.

@@ -407,7 +407,44 @@ func TestPlanPostsNothing(t *testing.T) {
 	if _, err := planned.Net.Fetch(t.Context(), Request{URL: server.URL, Method: "POST"}); !errors.Is(err, ErrDeferred) || asked != 0 {
 		t.Errorf("a POST of a plan: %v, and the server was asked %d times", err, asked)
 	}
+	told := Request{URL: server.URL + "/keys?secret", Method: "PUT", Tells: "a key"}
+	if _, err := planned.Net.Fetch(t.Context(), told); err != nil || asked != 0 {
+		t.Errorf("telling something in a plan: %v, and the server was asked %d times", err, asked)
+	}
+	wantTold(t, planned.Ledger, server.URL)
+	planned.Ledger = nil
+	if _, err := planned.Quiet().Net.Fetch(t.Context(), told); err != nil || asked != 0 {
+		t.Errorf("telling something in a quiet plan: %v, and the server was asked %d times", err, asked)
+	}
 	if _, err := planned.Net.Fetch(t.Context(), Request{URL: server.URL}); err != nil || asked != 1 {
 		t.Errorf("a GET of a plan: %v, and the server was asked %d times", err, asked)
+	}
+}
+
+// wantTold wants a ledger with one line, about the key that was told.
+func wantTold(t *testing.T, l *Ledger, address string) {
+	t.Helper()
+	if all := l.Entries(); len(all) != 1 || all[0].String() != "tell  ("+address+"/keys a key)" {
+		t.Errorf("the ledger has %v", all)
+	}
+}
+
+// Rule 1. What a cloud is told is a change: a second run that tells it again would not look like one.
+func TestTellingIsAChange(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	t.Cleanup(server.Close)
+	tree, err := Tree(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range []Machine{tree, tree.Quiet()} {
+		if _, err := m.Net.Fetch(t.Context(), Request{URL: server.URL + "/keys?secret", Method: "PUT", Tells: "a key"}); err != nil {
+			t.Error(err)
+		}
+		wantTold(t, tree.Ledger, server.URL)
+	}
+	server.Close()
+	if _, err := tree.Net.Fetch(t.Context(), Request{URL: server.URL, Tells: "a key"}); err == nil || tree.Ledger.Len() != 1 {
+		t.Errorf("what was not told counts: %v, %v", err, tree.Ledger.Entries())
 	}
 }

@@ -22,7 +22,7 @@ func Plan(m Machine) (Machine, *Changes) {
 	p.Links = &planLinks{below: m.Links, ledger: c.ledger}
 	p.Facts = NewFacts(p.Files, m.Kernel)
 	if net, ok := m.Net.(liveNet); ok { // an address may name a file, which the plan may have changed
-		net.files, net.onlyAsks = walked{store: c}, true
+		net.files, net.ledger, net.onlyAsks = walked{store: c}, c.ledger, true
 		p.Net = net
 	}
 	return p, c

@@ -24,6 +24,8 @@ type Env struct {
 	Module   string // whose environment this is
 	Listed   string // the same, as cloud.cfg's list spells it; may be empty
 	Version  string // of the program, for what is said and written
+	// Publish tells the cloud the public keys of the ssh server, each as "ssh-ed25519 AAAA…"; nil where it takes none.
+	Publish func(ctx context.Context, keys []string) error
 	// Last takes what is to be done when the stage has ended and its results are written: nothing of ours comes after it.
 	Last func(do func(context.Context) error)
 }

@@ -55,9 +55,10 @@ func setUpSSH(ctx context.Context, e *Env, k *sshKeys) error {
 	h := prepareHostKeys(e, k)
 	err := errors.Join(authorize(ctx, e, k), h.place(ctx))
 	if k.Publish.Path != "" {
-		err = errors.Join(err, e.Item(k.Publish.Origin, k.Publish.Path, func() error {
-			return Skip(fmt.Sprintf("the data source %s takes no host keys", e.Instance.Source))
-		}))
+		return errors.Join(err, e.Item(k.Publish.Origin, k.Publish.Path, func() error { return publishHostKeys(ctx, e, k.Publish.Value) }))
+	}
+	if failure := publishHostKeys(ctx, e, publishKeys{Enabled: true}); failure != nil && !errors.Is(failure, ErrSkip) && !isDeferred(failure) {
+		e.Warn("Publishing host keys failed! %v", failure)
 	}
 	return err
 }

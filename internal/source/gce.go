@@ -20,8 +20,9 @@ func gce() *Source {
 		Doc: "The metadata service of Google Compute Engine, all of it in one request. User-data is the attribute user-data, perhaps " +
 			"with user-data-encoding: base64. Of the keys in ssh-keys, those of the default user and of the user cloudinit count, until " +
 			"they expire; the project's count too where the instance does not set block-project-ssh-keys.",
-		Match: anyOf(dmi("product_name", "Google Compute Engine"), dmi("product_serial", "GoogleCloud-*")),
-		Fetch: fetchGCE,
+		Match:   anyOf(dmi("product_name", "Google Compute Engine"), dmi("product_serial", "GoogleCloud-*")),
+		Fetch:   fetchGCE,
+		Publish: publishToGCE,
 	}
 }
 
@@ -37,11 +38,7 @@ const gceFlavor = "Metadata-Flavor"
 
 // fetchGCE asks for everything at once.
 func fetchGCE(ctx context.Context, e *Env) (*instance.Instance, error) {
-	url := cmp.Or(scalar(e.config("GCE").Get("metadata_url")), gceURL)
-	c := &client{e: e, base: url, header: map[string]string{gceFlavor: "Google"}, limits: e.limits("GCE", defaultLimits())}
-	if url == gceURL {
-		c.base = gceAddress
-	}
+	c, url := e.onGCE()
 	ctx, cancel := context.WithTimeout(ctx, c.limits.all())
 	defer cancel()
 	var answer machine.Response
@@ -64,6 +61,36 @@ func fetchGCE(ctx context.Context, e *Env) (*instance.Instance, error) {
 		return nil, err
 	}
 	return readGCE(e, url, conf.Of(all, conf.Origin{Part: answer.URL}))
+}
+
+// onGCE asks Google; url is the address to show.
+func (e *Env) onGCE() (c *client, url string) {
+	url = cmp.Or(scalar(e.config("GCE").Get("metadata_url")), gceURL)
+	c = &client{e: e, base: url, header: map[string]string{gceFlavor: "Google"}, limits: e.limits("GCE", defaultLimits())}
+	if url == gceURL {
+		c.base = gceAddress
+	}
+	return c, url
+}
+
+// publishToGCE writes the keys into the instance's guest attributes. Google refuses that where these are not switched on. See
+// https://cloud.google.com/compute/docs/metadata/manage-guest-attributes.
+func publishToGCE(ctx context.Context, e *Env, keys []string) error {
+	c, _ := e.onGCE()
+	for _, line := range keys {
+		kind, key, _ := strings.Cut(line, " ")
+		r := c.request("instance/guest-attributes/hostkeys/" + kind)
+		r.Method, r.Body, r.Tries, r.Tells = "PUT", []byte(key), 1, "the host key "+kind
+		switch _, err := e.Machine.Net.Fetch(ctx, r); {
+		case isRefusal(err):
+			e.debug("Unable to write %s host key to guest attributes: %v", kind, err)
+		case err != nil:
+			return err
+		default:
+			e.debug("Wrote %s host key to guest attributes.", kind)
+		}
+	}
+	return nil
 }
 
 // ens4First is the order of interfaces on GCE, whose first one is called so.

@@ -38,6 +38,10 @@ type Source struct {
 
 	// Keys asks once more for the public keys of an instance that awaits them. Its error says why there are none yet.
 	Keys func(ctx context.Context, e *Env) ([]instance.Key, error)
+
+	// Publish tells the cloud the public keys of the ssh server, each as "ssh-ed25519 AAAA…": a person who reads them there
+	// knows that the machine is the right one.
+	Publish func(ctx context.Context, e *Env, keys []string) error
 }
 
 // A Match is what facts and files say about a cloud.

@@ -115,14 +115,21 @@ type child struct {
 	admin   *Client
 }
 
-func startChild(t testing.TB, dir, addr string, instance ...string) *child {
+// childCommand is a server in a process of its own that nobody has started.
+func childCommand(t testing.TB, dir, addr string, instance ...string) *exec.Cmd {
 	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &child{command: exec.Command(self), admin: NewClient(filepath.Join(dir, "admin.sock"))}
-	c.command.Env = append(os.Environ(), childEnv+"="+strings.Join(append([]string{dir, addr}, instance...), " "))
+	c := exec.Command(self)
+	c.Env = append(os.Environ(), childEnv+"="+strings.Join(append([]string{dir, addr}, instance...), " "))
+	return c
+}
+
+func startChild(t testing.TB, dir, addr string, instance ...string) *child {
+	t.Helper()
+	c := &child{command: childCommand(t, dir, addr, instance...), admin: NewClient(filepath.Join(dir, "admin.sock"))}
 	c.command.Stderr = os.Stderr
 	out, err := c.command.StdoutPipe()
 	if err != nil {

@@ -38,8 +38,11 @@ type hall struct {
 	waiting map[string][]net.Conn
 }
 
-// One change must wake its own instance only, a project's change all of them, and nobody may be forgotten: a guest that is not
-// woken keeps a revoked key. What a waiter costs bounds how many guests a host can serve.
+// maxWaiter is how much memory a request that is held back may cost, in bytes.
+const maxWaiter = 16 << 10
+
+// One change must wake its own instance only, a project's change all of them, each once, and nobody may be forgotten: a guest that
+// is not woken keeps a revoked key. What a waiter costs bounds how many guests a host can serve.
 func TestManyWait(t *testing.T) {
 	const instances = 100
 	n := waiters(t) / instances * instances
@@ -57,18 +60,24 @@ func TestManyWait(t *testing.T) {
 		h.enter(t, i%instances)
 	}
 	h.expect(t, n)
-	t.Logf("%d requests are held back, with %d bytes of memory each", n, (h.resident(t)-before)/n)
+	cost := (h.resident(t) - before) / n
+	t.Logf("%d requests are held back, with %d bytes of memory each", n, cost)
+	if cost > maxWaiter {
+		t.Errorf("a request that is held back costs %d bytes of memory, more than %d", cost, maxWaiter)
+	}
 
 	began := time.Now()
 	h.change(t, "vm7", `{"addresses": ["127.0.1.8"], "attributes": {"k": "own"}}`)
 	h.hear(t, "vm7", `"k":"own"`)
 	t.Logf("one instance's %d were told after %v", n/instances, time.Since(began))
 	h.expect(t, n-n/instances)
+	h.woken(t, n/instances)
 
 	began = time.Now()
 	h.change(t, "project", `{"id": "lab", "attributes": {"k": "all"}}`)
 	h.expect(t, 0)
 	t.Logf("all others were told after %v", time.Since(began))
+	h.woken(t, n)
 	for name := range h.waiting {
 		h.hear(t, name, `"k":"all"`)
 	}
@@ -133,6 +142,18 @@ func (h *hall) expect(t *testing.T, want int) {
 		if metric(t, text, "waiting") == want {
 			return
 		}
+	}
+}
+
+// woken is how many the changes woke: each that waited, and once.
+func (h *hall) woken(t *testing.T, want int) {
+	t.Helper()
+	text, err := h.admin.Metrics(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := metric(t, text, "woken_total"); got != want {
+		t.Errorf("the changes woke %d, want %d", got, want)
 	}
 }
 

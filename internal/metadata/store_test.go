@@ -4,9 +4,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 )
 
 type jsonRaw = json.RawMessage
@@ -14,48 +18,140 @@ type jsonRaw = json.RawMessage
 // What was acknowledged must be there after the process died at any moment: an operator who revoked a key relies on it.
 func TestKillLosesNothing(t *testing.T) {
 	dir := t.TempDir()
-	acknowledged := map[string]int{} // instance, its last value
-	for round := range 6 {
+	k := &kills{acknowledged: map[string]int{}}
+	for range 20 {
+		killWhileItStarts(t, dir)
 		c := startChild(t, dir, "127.0.0.1:0")
-		for name, want := range acknowledged {
-			value, _, err := c.admin.Get(t.Context(), name)
-			if err != nil {
-				t.Fatal(err)
-			}
-			var i Instance
-			if err := json.Unmarshal(value, &i); err != nil || i.LaunchIndex < want {
-				t.Fatalf("round %d: %s has %d, though %d was acknowledged (%v)", round, name, i.LaunchIndex, want, err)
-			}
+		k.check(t, c)
+		k.writeUntilKilled(t, c)
+	}
+	if k.writes == 0 {
+		t.Fatal("nothing was ever acknowledged")
+	}
+	t.Logf("%d writes were acknowledged before 20 deaths", k.writes)
+}
+
+// kills remembers what was acknowledged.
+type kills struct {
+	mu           sync.Mutex
+	acknowledged map[string]int // who wrote, its last number
+	writes       int
+	number       int // the last one written, over all deaths
+}
+
+// moment is how long the process may live: any moment of a write comes up.
+func moment() time.Duration { return rand.N(60 * time.Millisecond) }
+
+// killWhileItStarts has the store opened, or nearly.
+func killWhileItStarts(t *testing.T, dir string) {
+	t.Helper()
+	c := childCommand(t, dir, "127.0.0.1:0")
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	dead := time.AfterFunc(moment(), func() { c.Process.Kill() }) // it is waited for
+	defer dead.Stop()
+	c.Wait() // that it was killed is known
+}
+
+// operators write two instances at once, each the same number; one of them is the guest that writes of itself.
+const operators = 3
+
+// check compares a process with what those before it acknowledged.
+func (k *kills) check(t *testing.T, c *child) {
+	t.Helper()
+	for n := range operators {
+		name := fmt.Sprintf("vm%d", n)
+		first, second := launchIndex(t, c, name+"-a"), launchIndex(t, c, name+"-b")
+		if first != second || first < k.acknowledged[name] {
+			t.Fatalf("%s-a has %d and %s-b %d, though both were written together and %d was acknowledged", name, first, name, second, k.acknowledged[name])
 		}
-		writeUntilKilled(t, c, round, acknowledged)
+	}
+	var w Written
+	if value, err := c.admin.Written(t.Context(), "guest"); err == nil && json.Unmarshal(value, &w) != nil {
+		t.Fatalf("what the guest wrote is %s", value)
+	}
+	if got, _ := strconv.Atoi(w.GuestAttributes["ns"]["n"]); got < k.acknowledged["guest"] {
+		t.Fatalf("the guest attribute is %d, though %d was acknowledged", got, k.acknowledged["guest"])
+	}
+	text, err := c.admin.Metrics(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if revision := metric(t, text, "revision"); revision < k.writes {
+		t.Fatalf("the revision is %d, though %d writes were acknowledged: a guest would take an old state for a new one", revision, k.writes)
 	}
 }
 
-// writeUntilKilled has four writers at work when the process is killed, after so many writes.
-func writeUntilKilled(t *testing.T, c *child, round int, acknowledged map[string]int) {
-	var mu sync.Mutex
+// launchIndex is an instance's number; 0 where the instance is not there.
+func launchIndex(t *testing.T, c *child, name string) int {
+	t.Helper()
+	value, _, err := c.admin.Get(t.Context(), name)
+	if err != nil {
+		return 0
+	}
+	var i Instance
+	if err := json.Unmarshal(value, &i); err != nil {
+		t.Fatalf("%s is %s: %v", name, value, err)
+	}
+	return i.LaunchIndex
+}
+
+// writeUntilKilled has operators and a guest at work when the process is killed.
+func (k *kills) writeUntilKilled(t *testing.T, c *child) {
+	guest := importOf("guest", `{"addresses": ["127.0.0.1"], "attributes": {"enable-guest-attributes": "true"}}`)
+	if err := c.admin.Import(t.Context(), guest); err != nil {
+		t.Fatal(err)
+	}
+	k.writes++
 	var writers sync.WaitGroup
-	written := 0
-	for w := range 4 {
+	for n := range operators {
+		name := fmt.Sprintf("vm%d", n)
 		writers.Go(func() {
-			name := fmt.Sprintf("vm%d", w)
-			for n := round * 1_000_000; ; n++ {
-				if c.admin.Import(t.Context(), importOf(name, fmt.Sprintf(`{"launch-index": %d}`, n))) != nil {
-					return
-				}
-				mu.Lock()
-				acknowledged[name] = n
-				if written++; written == 20+round*7 {
-					c.kill()
-				}
-				mu.Unlock()
-			}
+			k.write(name, func(n int) bool {
+				value := jsonRaw(fmt.Sprintf(`{"launch-index": %d}`, n))
+				return c.admin.Import(t.Context(), Import{Instances: map[string]jsonRaw{name + "-a": value, name + "-b": value}}) == nil
+			})
 		})
 	}
+	writers.Go(func() { k.write("guest", func(n int) bool { return putAttribute(t, c.addr, n) }) })
+	dead := time.AfterFunc(moment(), func() { c.command.Process.Kill() }) // the child's own end waits for it
+	defer dead.Stop()
 	writers.Wait()
-	if written == 0 {
-		t.Fatal("nothing was written")
+	c.kill()
+}
+
+// write goes on until the server is dead.
+func (k *kills) write(who string, one func(n int) bool) {
+	for {
+		k.mu.Lock()
+		k.number++
+		n := k.number
+		k.mu.Unlock()
+		if !one(n) {
+			return
+		}
+		k.mu.Lock()
+		k.acknowledged[who] = n
+		k.writes++
+		k.mu.Unlock()
 	}
+}
+
+// putAttribute says whether the server took a guest attribute.
+func putAttribute(t *testing.T, addr string, n int) bool {
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPut, "http://"+addr+"/computeMetadata/v1/instance/guest-attributes/ns/n", strings.NewReader(strconv.Itoa(n)))
+	if err != nil {
+		t.Error(err)
+		return false
+	}
+	r.Header.Set("Metadata-Flavor", "Google")
+	a, err := http.DefaultTransport.RoundTrip(r)
+	if err != nil {
+		return false
+	}
+	defer a.Body.Close()
+	return a.StatusCode == http.StatusOK
 }
 
 func TestStore(t *testing.T) {

@@ -136,6 +136,10 @@ func (e *Engine) applyNetwork(ctx context.Context, text networkText, record netw
 		document, why := network.Fallback(e.machine.Facts.NICs())
 		text = networkText{from: "fallback", kind: "v2", document: document, why: why}
 	}
+	// The description is read anew each time that what it is about has changed: cards that came only now, and their names.
+	if m, _, err = network.Read(text.kind, text.document, e.networkHost()); err != nil {
+		return err
+	}
 	e.renameLinks(m, state)
 	m, problems, err := network.Read(text.kind, text.document, e.networkHost())
 	e.networkProblems(text, problems)

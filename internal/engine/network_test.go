@@ -291,6 +291,7 @@ type testLinks struct {
 	machine.Links
 	state   machine.LinkState
 	later   *machine.NetLink // comes while it is waited for
+	arrive  func()           // called when it does
 	changes []machine.LinkChange
 }
 
@@ -302,6 +303,9 @@ func (l *testLinks) Wait(_ context.Context, until func(machine.LinkState) bool) 
 	}
 	if l.later != nil {
 		l.state.Links = append(l.state.Links, *l.later)
+		if l.arrive != nil {
+			l.arrive()
+		}
 	}
 	if until(l.state) {
 		return l.state, nil
@@ -312,6 +316,38 @@ func (l *testLinks) Wait(_ context.Context, until func(machine.LinkState) bool) 
 func (l *testLinks) Apply(changes ...machine.LinkChange) (func() error, error) {
 	l.changes = append(l.changes, changes...)
 	return func() error { return nil }, nil
+}
+
+// OpenStack names cards by the hypervisor's ids where the guest has none of that address yet: one that comes only while it is
+// waited for has to keep the name that the kernel gave it.
+func TestLateCardKeepsItsName(t *testing.T) {
+	const data = `{"links": [{"id": "tap1", "type": "phy", "ethernet_mac_address": "52:54:00:00:00:02"}],
+"networks": [{"id": "n", "type": "ipv4_dhcp", "link": "tap1"}], "services": []}`
+	tree, _, _ := strings.Cut(ifupdown, "-- sys/class/net/ens4/")
+	m := machine.Fake(debian+tree, noon)
+	late := netLink("ens9", "52:54:00:00:00:02")
+	links := &testLinks{later: &late, state: machine.LinkState{Links: []machine.NetLink{netLink("ens3", "52:54:00:00:00:01")}}}
+	links.arrive = func() {
+		if err := machine.MakeFolders(m.Files, "/sys/class/net/ens9/device", machine.Folder(0o755)); err != nil {
+			t.Fatal(err)
+		}
+		for name, text := range map[string]string{"address": "52:54:00:00:00:02\n", "operstate": "down\n", "device/device": "0x0001\n"} {
+			if _, err := m.Files.Put("/sys/class/net/ens9/"+name, machine.File(0o444, text)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	m.Links = links
+	failed, err := New(m, Options{Version: "test", Given: described("i", "network_data", data)}).Boot(context.Background())
+	if failed > 0 || err != nil {
+		t.Fatalf("%d errors, %v", failed, err)
+	}
+	if len(links.changes) > 0 {
+		t.Errorf("the late card is to be changed: %v", links.changes)
+	}
+	if text := read(t, m, eniFile); !strings.Contains(text, "iface ens9 inet dhcp") {
+		t.Errorf("the network is for another card:\n%s", text)
+	}
 }
 
 func netLink(name, mac string) machine.NetLink {

@@ -42,7 +42,7 @@ func (e *Engine) identify(ctx context.Context, stage source.Stage) (*instance.In
 		e.log.Log(module.Debug, "detection: %s", line)
 	}
 	if stage == source.Network && slices.ContainsFunc(choice.List, func(name string) bool { return name != "None" }) {
-		e.awaitOnline(ctx, "the cloud")
+		e.awaitOnline(ctx, theCloud)
 	}
 	in, _, reasons, err := source.Find(ctx, env, choice.List)
 	for _, reason := range reasons {

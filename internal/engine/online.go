@@ -15,12 +15,17 @@ import (
 
 // onlineBudget is how long the network stage waits for the network where something in it needs that. Our units are after no service
 // that brings the network up, so that a machine without one can be logged in to at once. A default route comes with the address or
-// never: there are networks without one. A card may come only when udev has loaded its driver.
+// never: there are networks without one. A card may come only when udev has loaded its driver, which takes a loaded host long; but where
+// neither the PCI bus has one nor a cloud is to be asked, there is hardly one to come.
 const (
 	onlineBudget = 30 * time.Second
 	routeBudget  = 3 * time.Second
-	cardBudget   = 5 * time.Second
+	cardBudget   = 30 * time.Second
+	noCardBudget = 5 * time.Second
 )
+
+// theCloud is what a source needs the network for.
+const theCloud = "the cloud"
 
 // awaitOnline waits until the machine has an address, once in the network stage, where the init system starts that beside what brings
 // the network up.
@@ -30,7 +35,7 @@ func (e *Engine) awaitOnline(ctx context.Context, what string) {
 	}
 	e.isAwaited = true
 	start := e.machine.Clock.Uptime()
-	late, err := e.awaitLinkState(ctx, cardBudget, hasCard)
+	late, err := e.awaitLinkState(ctx, e.cardBudget(what), hasCard)
 	if errors.Is(err, context.DeadlineExceeded) {
 		e.log.Log(module.Debug, "net: %s needs the network, but there is no network card", what)
 		return
@@ -44,6 +49,13 @@ func (e *Engine) awaitOnline(ctx context.Context, what string) {
 	if late || waited || further {
 		e.log.Log(module.Debug, "net: waited %.3f seconds for the network, which %s needs", (e.machine.Clock.Uptime() - start).Seconds(), what)
 	}
+}
+
+func (e *Engine) cardBudget(what string) time.Duration {
+	if what == theCloud || e.machine.Facts.HasPCICard() {
+		return cardBudget
+	}
+	return noCardBudget
 }
 
 // awaitLinkState waits until something is so of the links.

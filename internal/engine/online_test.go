@@ -43,7 +43,7 @@ func slow(after time.Duration, route bool) *machine.FakeLinks {
 }
 
 // An include that is asked for before the network is there would end the boot; a network that never comes must not hold it up for
-// ever, and where nothing needs it, not at all.
+// ever, and where nothing needs it, not at all. A slow host takes its time to load the driver of a card that is there.
 func TestNetworkIsAwaited(t *testing.T) {
 	for name, c := range map[string]struct {
 		data   string
@@ -56,18 +56,23 @@ func TestNetworkIsAwaited(t *testing.T) {
 		"a boothook":    {"#cloud-boothook\n#!/bin/sh\n", 3 * time.Second, 3 * time.Second, "which a boothook needs"},
 		"it is late":    {"#cloud-config\nbootcmd: ['true']\n", time.Hour, onlineBudget, "the boot goes on without"},
 		"no way out":    {"#cloud-config\nbootcmd: ['true']\n", 3 * time.Second, 3*time.Second + routeBudget, "which bootcmd needs"},
-		"no card":       {"#cloud-config\nbootcmd: ['true']\n", time.Hour, cardBudget, "there is no network card"},
+		"no card":       {"#cloud-config\nbootcmd: ['true']\n", time.Hour, noCardBudget, "there is no network card"},
+		"no driver":     {"#cloud-config\nbootcmd: ['true']\n", time.Hour, cardBudget, "there is no network card"},
 		"not a service": {"#cloud-config\nbootcmd: ['true']\n", time.Hour, 0, ""},
 		"nothing":       {"#cloud-config\nusers: [ada]\n", time.Hour, 0, ""},
 		"its own run":   {"#cloud-config\nruncmd: ['true']\n", time.Hour, 0, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				m := machine.Fake(debian, noon)
+				files := debian
+				if name == "no driver" {
+					files += "\n-- /sys/devices/pci0/0000:00:03.0/class --\n0x020000\n-- /sys/bus/pci/devices/0000:00:03.0 -> ../../../devices/pci0/0000:00:03.0 --\n"
+				}
+				m := machine.Fake(files, noon)
 				m.Net = &server{text: "#cloud-config\n{}\n"}
 				stages(t, m, Options{Given: given("i", c.data)}, Local)
 				m.Links = slow(c.after, name != "no way out")
-				if name == "no card" {
+				if name == "no card" || name == "no driver" {
 					m.Links = machine.NewFakeLinks(machine.LinkState{})
 				}
 				start := time.Now()

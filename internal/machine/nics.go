@@ -26,6 +26,17 @@ func FallbackNICs(all []NIC) []NIC {
 	return append(connected, perhaps...)
 }
 
+// HasPCICard says that a network card is on the PCI bus, whether its driver has been loaded or not. The first byte of a device's class
+// is 02 for network controllers; see https://pcisig.com/pci-code-and-id-assignment-specification.
+func (f *Facts) HasPCICard() bool {
+	const devices = "/sys/bus/pci/devices/"
+	names, _ := f.files.List(devices)
+	return slices.ContainsFunc(names, func(name string) bool {
+		class, err := f.files.Read(devices + name + "/class")
+		return err == nil && strings.HasPrefix(class, "0x02")
+	})
+}
+
 // isOwn says that an interface may be configured by itself, and is no part of another one and not made of others.
 func (n NIC) isOwn(all []NIC) bool {
 	if n.Loopback || n.MAC == "" || n.Bridge || n.Bond || strings.HasPrefix(n.Name, "veth") {

@@ -160,6 +160,26 @@ func TestOutputForms(t *testing.T) {
 	}
 }
 
+// Row S02. A machine that was found before the network was up has the class of that time in its files: scripts compare both.
+func TestClassOfSource(t *testing.T) {
+	for detail, want := range map[string]string{
+		"DataSourceEc2Local":                   "DataSourceEc2Local: DataSourceEc2Local\n",
+		"DataSourceEc2":                        "DataSourceEc2: DataSourceEc2\n",
+		"DataSourceOpenStackLocal [net,ver=2]": "DataSourceOpenStackLocal: DataSourceOpenStackLocal [net,ver=2]\n",
+		"DataSourceAzure [seed=IMDS]":          "DataSourceAzure: DataSourceAzure [seed=IMDS]\n",
+	} {
+		m := machine.Fake(debian, noon)
+		in := given("i1", "")
+		in.Detail = detail
+		boot(t, m, Options{Given: in})
+		for _, name := range []string{"/var/lib/cloud/instance/datasource", "/var/lib/cloud/data/previous-datasource"} {
+			if got := read(t, m, name); got != want {
+				t.Errorf("%s holds %q, want %q", name, got, want)
+			}
+		}
+	}
+}
+
 // Rows S01, S02, S04, S05, S06, S07: the files that people and tools look for, with what they look for in them.
 func TestStateFiles(t *testing.T) {
 	m := machine.Fake(debian, noon)

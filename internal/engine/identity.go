@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -205,10 +206,8 @@ func (e *Engine) become(in *instance.Instance) error {
 	if text, err := e.state.Files.Read(e.paths.Data("instance-id")); err == nil {
 		previous = strings.TrimSpace(text)
 	}
-	detail := in.Detail
-	if !strings.HasPrefix(detail, "DataSource"+in.Source+":") {
-		detail = "DataSource" + in.Source + ": " + in.Detail
-	}
+	class, _, _ := strings.Cut(cmp.Or(in.Detail, "DataSource"+in.Source), " ") // a source has another one in the local stage
+	detail := class + ": " + in.Detail
 	before := detail
 	if text, err := e.state.Files.Read(e.paths.Instance("datasource")); err == nil && strings.TrimSpace(text) != "" {
 		before = strings.TrimSpace(text)

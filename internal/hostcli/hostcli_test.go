@@ -1,22 +1,31 @@
 package hostcli
 
 import (
+	"context"
+	"errors"
+	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"openguest/internal/metadata"
 )
 
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"openguest-host": func() { os.Exit(Main(os.Args, os.Stdout, os.Stderr)) }})
 }
 
-// The commands as a person types them. $ADDR is an address of the loopback that is free, $DATA a data folder.
+// The commands as a person types them. $ADDR is an address of the loopback that is free, $DATA a data folder, $BIN the folder of the
+// program alone, $PROGRAM a file that passes for the guest's. [root] holds where the test may mount.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata",
@@ -27,10 +36,27 @@ func TestScripts(t *testing.T) {
 			}
 			e.Setenv("ADDR", l.Addr().String())
 			e.Setenv("DATA", e.WorkDir+"/data")
-			return l.Close()
+			bin, _, _ := strings.Cut(e.Getenv("PATH"), string(os.PathListSeparator)) // testscript puts its programs first
+			e.Setenv("BIN", bin)
+			e.Setenv("PROGRAM", e.WorkDir+"/program")
+			return errors.Join(os.WriteFile(e.WorkDir+"/program", staticProgram(), 0o755), l.Close())
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"serving": serving, "ask": ask},
+		Condition: func(name string) (bool, error) {
+			if name != "root" {
+				return false, fmt.Errorf("there is no condition %q", name)
+			}
+			return os.Geteuid() == 0, nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"serving": serving, "ask": ask, "hold": hold, "held": held},
 	})
+}
+
+// staticProgram is as much of a static program for Linux as a package looks at. It cannot be compressed.
+func staticProgram() []byte {
+	head := []byte{0x7f, 'E', 'L', 'F', 2, 1, 1, 15: 0, 16: 2, 18: 62, 20: 1, 52: 64, 63: 0}
+	body := make([]byte, 256<<10)
+	rand.NewChaCha8([32]byte{}).Read(body) // it never fails
+	return append(head, body...)
 }
 
 // patience is how long a test waits for what must come; it is no measure.
@@ -62,6 +88,34 @@ func ask(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(err)
 	_, err = io.WriteString(ts.Stdout(), a.Status+"\n"+string(body))
 	ts.Check(err)
+}
+
+// hold asks many times for what is held back: hold URL COUNT.
+func hold(ts *testscript.TestScript, _ bool, args []string) {
+	u, err := url.Parse(args[0])
+	ts.Check(err)
+	count, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	for range count {
+		conn, err := net.Dial("tcp", u.Host)
+		ts.Check(err)
+		ts.Defer(func() { conn.Close() }) // the server may have closed it before
+		_, err = fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: metadata\r\nMetadata-Flavor: Google\r\n\r\n", u.RequestURI())
+		ts.Check(err)
+	}
+}
+
+// held waits until so many requests are held back: held SOCKET COUNT.
+func held(ts *testscript.TestScript, _ bool, args []string) {
+	c := metadata.NewClient(ts.MkAbs(args[0]))
+	for end := time.Now().Add(patience); time.Now().Before(end); {
+		text, err := c.Metrics(context.Background())
+		ts.Check(err)
+		if strings.Contains(string(text), "\nopenguest_metadata_waiting "+args[1]+"\n") {
+			return
+		}
+	}
+	ts.Fatalf("there are never %s held back", args[1])
 }
 
 // A key must land where it says, and nothing else may change.

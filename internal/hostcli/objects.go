@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -135,11 +136,7 @@ func (p *program) importCommand() *cobra.Command {
 		Long: "DIR holds project.yaml and a folder for each instance, with instance.yaml or a NoCloud seed's meta-data, and user-data, vendor-data\n" +
 			"and network-config; or it is such a folder itself. docs/metadata-server.md lists the fields.",
 		RunE: func(c *cobra.Command, args []string) error {
-			full, err := filepath.Abs(args[0])
-			if err != nil {
-				return err
-			}
-			in, err := metadata.ReadImport(os.DirFS(full), filepath.Base(full))
+			in, err := readFolder(args[0])
 			if err != nil {
 				return fmt.Errorf("%s: %w", args[0], err)
 			}
@@ -150,6 +147,24 @@ func (p *program) importCommand() *cobra.Command {
 			return nil
 		},
 	}
+}
+
+// readFolder reads what is to be imported.
+func readFolder(name string) (in metadata.Import, err error) {
+	full, err := filepath.Abs(name)
+	if err != nil {
+		return in, err
+	}
+	info, err := os.Stat(full)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return in, errors.New("there is no such folder")
+	case err != nil:
+		return in, err
+	case !info.IsDir():
+		return in, errors.New("it is no folder; import takes the folder that instance.yaml is in, or one above such folders")
+	}
+	return metadata.ReadImport(os.DirFS(full), filepath.Base(full))
 }
 
 // value reads what stands after the equals sign: a file's content, a text, or YAML where the field is none.

@@ -77,6 +77,8 @@ func sendError(w http.ResponseWriter, err error) {
 		status = http.StatusPreconditionFailed
 	case errors.Is(err, errNotThere):
 		status = http.StatusNotFound
+	case errors.Is(err, syscall.ENOSPC):
+		status = http.StatusInsufficientStorage
 	}
 	sendJSON(w, status, map[string]string{"error": err.Error()})
 }

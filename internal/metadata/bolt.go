@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
@@ -35,6 +36,8 @@ func OpenFile(dir string) (Store, error) {
 	switch {
 	case errors.Is(err, berrors.ErrTimeout):
 		return nil, fmt.Errorf("%s is in use by another openguest-host; stop that one, or give another --data", name)
+	case errors.Is(err, syscall.ENOSPC):
+		return nil, noSpace(name, err)
 	case err != nil:
 		return nil, fmt.Errorf("%s cannot be opened as a store: %w; move it away to begin anew", name, err)
 	}
@@ -47,6 +50,11 @@ func OpenFile(dir string) (Store, error) {
 		}
 		return nil
 	})
+}
+
+// noSpace says what to do where the disk is full. What was written before is there as it was.
+func noSpace(name string, err error) error {
+	return fmt.Errorf("the store %s cannot be written: %w; make room there, or give another --data", name, err)
 }
 
 // Load gives all objects.
@@ -73,6 +81,9 @@ func (s *fileStore) Write(_ context.Context, changes ...Change) (revision int64,
 		}
 		return tx.Bucket(counter).Put(counter, binary.BigEndian.AppendUint64(nil, uint64(revision)))
 	})
+	if errors.Is(err, syscall.ENOSPC) {
+		err = noSpace(s.db.Path(), err)
+	}
 	return revision, err
 }
 

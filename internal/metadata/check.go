@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -40,12 +41,40 @@ func decodeStrict(data []byte, into any) error {
 func clearer(err error) error {
 	var kind *json.UnmarshalTypeError
 	if errors.As(err, &kind) && kind.Field != "" {
-		return fmt.Errorf("%s: there is a %s where a %s belongs (a text that looks like something else wants quotes)", kind.Field, kind.Value, kind.Type)
+		hint := ""
+		if kind.Type.Kind() == reflect.String && (kind.Value == "bool" || strings.HasPrefix(kind.Value, "number")) {
+			hint = " (a text that looks like something else wants quotes)"
+		}
+		return fmt.Errorf("%s: there is a %s where a %s belongs%s", kind.Field, shown(kind.Value), shapeOf(kind.Type), hint)
 	}
 	if name, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
 		return fmt.Errorf("there is no field %s; docs/metadata-server.md lists those that there are", name)
 	}
 	return err
+}
+
+// shown is a kind of JSON in the words of YAML.
+func shown(kind string) string {
+	switch kind {
+	case "array":
+		return "list"
+	case "object":
+		return "mapping"
+	}
+	return kind
+}
+
+// shapeOf is what a field takes, in the same words.
+func shapeOf(t reflect.Type) string {
+	switch t.Kind() {
+	case reflect.Slice:
+		return "list"
+	case reflect.Struct, reflect.Map, reflect.Pointer:
+		return "mapping"
+	case reflect.Int, reflect.Uint64:
+		return "number"
+	}
+	return t.String()
 }
 
 // check says what is wrong with a project.

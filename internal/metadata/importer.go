@@ -92,6 +92,9 @@ func (in Import) add(dir fs.FS, name string) error {
 	if err != nil {
 		return err
 	}
+	if _, twice := in.Instances[named]; twice {
+		return fmt.Errorf("another folder calls itself %s as well; two instances cannot have one name", named)
+	}
 	in.Instances[named] = value
 	return nil
 }

@@ -62,7 +62,7 @@ func (b Builder) Build(ctx context.Context) (*Image, error) {
 	}
 	image := &Image{Release: b.Release, dir: filepath.Join(b.Cache, b.Release+"-"+r.key())}
 	if image.there() && !b.Again {
-		return image, nil
+		return image, image.check()
 	}
 	if err := canBuild(); err != nil {
 		return nil, err
@@ -111,6 +111,9 @@ const halfMade = ".building-"
 // fresh builds in a folder of its own and gives it its name at the end.
 func (b *Builder) fresh(ctx context.Context, image *Image, r recipe) error {
 	b.removeHalfMade()
+	if err := hasRoom(b.Cache, buildRoom); err != nil {
+		return err
+	}
 	dir, err := os.MkdirTemp(b.Cache, halfMade)
 	if err != nil {
 		return fmt.Errorf("a folder for the image cannot be made: %w", err)

@@ -33,6 +33,7 @@ type Account struct {
 	NoUserGroup  bool
 	NoLogInit    bool
 	KeepGroups   bool             // groups that are missing are not made
+	NoPassword   bool             // no password fits, and sshd does not take the account for closed, as it may one whose password is locked
 	Passwd       *instance.Secret // a hash
 
 	HashedPasswd *instance.Secret // a hash, for users who are there too; empty for a blank password

@@ -17,6 +17,9 @@ import (
 // locked; empty where there is no password and none is asked for.
 type Hash string
 
+// noPassword is the hash that no password has.
+const noPassword Hash = "*"
+
 // IsLocked says that no password fits, whatever comes behind the "!".
 func (h Hash) IsLocked() bool { return strings.HasPrefix(string(h), "!") }
 

@@ -167,6 +167,9 @@ func (s shadow) has(l Login) bool {
 
 // password sets the password of an account, then locks or unlocks it.
 func (e *ensuring) password(existed bool) error {
+	if e.a.NoPassword {
+		return nil
+	}
 	before, err := shadowOf(e.ctx, e.m, e.a.Name)
 	if err != nil {
 		return fmt.Errorf("look at the password of user %s: %w", e.a.Name, err)

@@ -89,6 +89,7 @@ func realChanges() (all []machine.Change) {
 		{Name: "low", UID: "500"}, {Name: "high", UID: "70000"}, {Name: "given", UID: "3000"}, {Name: "after"},
 		{Name: "member", PrimaryGroup: "adm"}, {Name: "numbered", PrimaryGroup: "27"}, {Name: "stray", PrimaryGroup: "4711"},
 		{Name: "deep", Home: "/srv/a/b"}, {Name: "there"}, {Name: "1234"}, {Name: "Ada.Love"},
+		{Name: "open", Shell: "/bin/bash", NoPassword: true}, {Name: "gone", Groups: []string{"adm", "audio"}}, {Name: "shared"},
 	} {
 		all = append(all, tools.addUser(a))
 	}
@@ -112,6 +113,9 @@ func realChanges() (all []machine.Change) {
 	}
 	lock(tools.lock("given")[1], "given", locked)
 	lock(tools.blank("after")[0], "after", blank)
+	all = append(all, tools.leave("adm", "ada"), tools.leave("adm", "ada"), tools.leave("nosuch", "ada"), tools.leave("adm", "nosuch"),
+		tools.join("shared", "bob"), tools.deleteUser("shared"), tools.deleteUser("gone"), tools.deleteUser("gone"), tools.deleteUser("nogroup1"),
+		tools.deleteUser("nohome"), tools.deleteUser("there"), tools.deleteUser("member"), tools.deleteUser("deep"))
 	return append(all, tools.setExpired("given"), tools.setExpired("daemon"))
 }
 

@@ -17,6 +17,8 @@ type Tools struct {
 	userAdd   func(a Account) []string
 	groupAdd  func(name string, system bool) []string
 	memberAdd func(group, user string) []string
+	memberDel func(group, user string) []string
+	userDel   func(user string) []string
 	chpasswd  func(hashed bool) []string
 	expire    func(user string) []string
 	// The first of these that is installed is taken.
@@ -37,6 +39,8 @@ func shadowUtils() Tools {
 			return []string{"groupadd", name}
 		},
 		memberAdd: func(group, user string) []string { return []string{"usermod", "-a", "-G", group, user} },
+		memberDel: func(group, user string) []string { return []string{"gpasswd", "-d", user, group} },
+		userDel:   func(user string) []string { return []string{"userdel", "-r", user} },
 		chpasswd: func(hashed bool) []string {
 			if hashed {
 				return []string{"chpasswd", "-e"}
@@ -75,6 +79,9 @@ func useradd(a Account) []string {
 	value("--groups", strings.Join(trimmed(a.Groups), ","))
 	value("--home", a.Home)
 	value("--inactive", a.Inactive)
+	if a.NoPassword {
+		value("--password", string(noPassword))
+	}
 	flag("--no-log-init", a.NoLogInit)
 	flag("--no-user-group", a.NoUserGroup)
 	value("--gid", a.PrimaryGroup)
@@ -109,6 +116,14 @@ func (t Tools) join(group, user string) machine.Change {
 	return machine.Change{Argv: t.memberAdd(group, user), Means: means(func(t *tables, _ time.Time) {
 		t.addMember([]string{group}, user)
 	})}
+}
+
+func (t Tools) leave(group, user string) machine.Change {
+	return machine.Change{Argv: t.memberDel(group, user), Means: means(func(t *tables, _ time.Time) { t.removeMember(group, user) })}
+}
+
+func (t Tools) deleteUser(user string) machine.Change {
+	return machine.Change{Argv: t.userDel(user), Means: means(func(t *tables, _ time.Time) { t.deleteUser(user) })}
 }
 
 func (t Tools) setExpired(user string) machine.Change {

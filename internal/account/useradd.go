@@ -161,8 +161,12 @@ func (t *tables) setGroup(a Account, n *newUser) {
 // shadowRow is the user's line in shadow. The password of a system user does not age.
 func (t *tables) shadowRow(a Account, n newUser, now time.Time) []any {
 	day := today(now)
+	hash := Hash("!")
+	if a.NoPassword {
+		hash = noPassword
+	}
 	if a.System {
-		return []any{a.Name, "!", day, "", "", "", "", "", ""}
+		return []any{a.Name, hash, day, "", "", "", "", "", ""}
 	}
 	age := func(key string) string {
 		if days := t.number(key, -1); days >= 0 {
@@ -170,7 +174,7 @@ func (t *tables) shadowRow(a Account, n newUser, now time.Time) []any {
 		}
 		return ""
 	}
-	return []any{a.Name, "!", day, age("PASS_MIN_DAYS"), age("PASS_MAX_DAYS"), age("PASS_WARN_AGE"), n.inactive, n.expire, ""}
+	return []any{a.Name, hash, day, age("PASS_MIN_DAYS"), age("PASS_MAX_DAYS"), age("PASS_WARN_AGE"), n.inactive, n.expire, ""}
 }
 
 // today is the day as shadow counts it.

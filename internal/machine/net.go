@@ -49,6 +49,7 @@ func (n liveNet) newTransport() http.RoundTripper {
 type StatusError struct {
 	URL    string // without user and query
 	Status int
+	Date   time.Time // by the server's clock; zero where it does not say
 }
 
 // Error names the URL and the status.
@@ -282,6 +283,7 @@ func follow(target, at *url.URL, location string) (*url.URL, error) {
 func receive(ctx context.Context, r Request, at *url.URL, reply *http.Response) (Response, error) {
 	if status := reply.StatusCode; status < 200 || status > 299 {
 		err := &StatusError{URL: PublicURL(at.String()), Status: status}
+		err.Date, _ = http.ParseTime(reply.Header.Get("Date"))
 		if status >= 500 || status == http.StatusRequestTimeout || status == http.StatusTooManyRequests {
 			return Response{}, passing{err, retryAfter(reply.Header.Get("Retry-After"))}
 		}

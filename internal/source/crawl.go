@@ -56,6 +56,9 @@ type client struct {
 	low    bool              // ask as only root can, see machine.Request
 	limits limits
 
+	// sign, where it is set, gives the headers of each single request.
+	sign func() map[string]string
+
 	// renew, where it is set, gives other headers for the time after an answer 401: a token may expire while we ask.
 	renew    func(ctx context.Context) (map[string]string, error)
 	renewing sync.Mutex
@@ -65,7 +68,11 @@ type client struct {
 func (c *client) request(name string) machine.Request {
 	c.renewing.Lock()
 	defer c.renewing.Unlock()
-	return machine.Request{URL: join(c.base, name), Method: c.method, Header: c.header, Low: c.low, Tries: c.limits.tries, Timeout: c.limits.timeout, Wait: c.limits.pause}
+	header := c.header
+	if c.sign != nil {
+		header = c.sign()
+	}
+	return machine.Request{URL: join(c.base, name), Method: c.method, Header: header, Low: c.low, Tries: c.limits.tries, Timeout: c.limits.timeout, Wait: c.limits.pause}
 }
 
 // join puts a name behind an address.
@@ -93,7 +100,7 @@ func (c *client) first(ctx context.Context, name string, bases ...string) (machi
 				outcomes <- outcome{base: base, err: err}
 				return
 			}
-			r := (&client{base: base, method: c.method, header: c.header, limits: c.limits}).request(name)
+			r := (&client{base: base, method: c.method, header: c.header, sign: c.sign, limits: c.limits}).request(name)
 			if r.Tries = 1; c.limits.wait > 0 {
 				r.Tries = 1 << 20
 			}

@@ -30,6 +30,7 @@ var askedOverHTTP = map[string]struct {
 	"Ec2 on AWS":   {fetchOnAWS, `datasource: {Ec2: {metadata_urls: ["%[1]s"], timeout: 0.3, max_wait: 0.3, retries: 1, sec_between_retries: 0.01}}`},
 	"Ec2":          {fetchEC2, `datasource: {Ec2: {metadata_urls: ["%[1]s"], timeout: 0.3, max_wait: 0.3, retries: 1, sec_between_retries: 0.01}}`},
 	"OpenStack":    {fetchOpenStack, `datasource: {OpenStack: {metadata_urls: ["%[1]s"], timeout: 0.3, retries: 1, sec_between_retries: 0.01}}`},
+	"MAAS":         {fetchMAAS, `datasource: {MAAS: {metadata_url: "%[1]s/MAAS/metadata", token_key: a, token_secret: b, consumer_key: c, timeout: 0.3, max_wait: 0.3, retries: 1, sec_between_retries: 0.01}}`},
 	"Exoscale":     {fetchExoscale, `datasource: {Exoscale: {metadata_url: "%[1]s", timeout: 0.3, max_wait: 0.3, retries: 1, sec_between_retries: 0.01}}`},
 }
 

@@ -101,6 +101,8 @@ type Engine struct {
 	isCached  bool // now is what we remembered: the cloud was not asked at this boot
 	isAwaited bool // the network was waited for
 
+	plugged *pluggedCard // a card that came while the system ran; nil in a boot
+
 	log    *log
 	output machine.Output
 	status *status

@@ -47,7 +47,7 @@ func ownEffects() map[string]string {
 		"datasource": imageOnly, "datasource_list": imageOnly, "datasource_pkg_list": imageOnly, "network": imageOnly, "conf_d": imageOnly,
 		"disable_fallback_netcfg": imageOnly, "disable_network_activation": imageOnly, "disable_vmware_customization": imageOnly,
 		"manual_cache_clean": imageOnly, "allow_userdata": imageOnly,
-		"log_cfgs": notBuilt, "logcfg": notBuilt, "log_basic": notBuilt, "reporting": notBuilt, "updates": notBuilt, "migrate": notBuilt,
+		"log_cfgs": notBuilt, "logcfg": notBuilt, "log_basic": notBuilt, "reporting": notBuilt, "migrate": notBuilt,
 		"system_info": "", "vendor_data": "", "vendor_data2": "", "output": "", "def_log_file": "", "syslog_fix_perms": "", "unverified_modules": "",
 		"cloud_init_modules": "", "cloud_config_modules": "", "cloud_final_modules": "", "launch-index": "", "launch_index": "",
 		"merge_how": "", "merge_type": "", "version": "", "_log": "",

@@ -95,7 +95,7 @@ func dottedMask(bits int) string {
 // are counted all the same. some says that there is any.
 func routeRows(s machine.LinkState, is6 bool) (rows [][]string, some bool) {
 	number := 0
-	for _, r := range slices.Concat(s.Routes, s.Own) {
+	for _, r := range append(slices.Clip(s.Routes), s.Own...) {
 		if r.To.Addr().Is6() != is6 || !is6 && r.Table != mainTable {
 			continue
 		}

@@ -62,23 +62,6 @@ func (e *Engine) networkIsDue(isNew bool, record network.Record, known bool) boo
 	return e.followsNetwork("boot") && !wasThisBoot || e.followsNetwork("boot-legacy")
 }
 
-// followsNetwork says whether an event makes the network of a known instance due: updates.network.when says so, or else
-// what the cloud is known for.
-func (e *Engine) followsNetwork(event string) bool {
-	if when := e.config.At("updates", "network", "when"); !when.IsNull() {
-		return slices.Contains(when.Strings(), event)
-	}
-	each := []string{"AliYun", "Azure", "GCE", "Hetzner", "RbxCloud", "Scaleway", "SmartOS"}
-	legacy := []string{"RbxCloud", "Scaleway", "SmartOS"}
-	switch event {
-	case "boot":
-		return slices.Contains(each, e.now.Source)
-	case "boot-legacy":
-		return slices.Contains(legacy, e.now.Source)
-	}
-	return false
-}
-
 // isOnOtherHardware says that none of the interfaces is there that the network's files were written for: the machine got
 // others, and would not be reached.
 func (e *Engine) isOnOtherHardware(record network.Record) bool {
@@ -98,24 +81,37 @@ func (e *Engine) refreshNetwork(ctx context.Context, isNew bool, text *networkTe
 	if text.from != "ds" || isNew || !e.isCached {
 		return
 	}
-	s := source.Named(e.now.Source)
-	if s == nil || s.Fetch == nil {
-		return
-	}
 	stage := source.Local
 	if e.stage != Local {
 		stage = source.Network
 	}
-	in, err := s.Fetch(ctx, e.sourceEnv(stage))
-	if err != nil || in.ID != e.now.ID || in.Network == nil {
-		e.log.Log(module.Info, "the cloud says nothing new about the network; what it said before counts")
+	if err := e.askNetwork(ctx, stage); err != nil {
+		e.log.Log(module.Info, "the cloud says nothing new about the network (%v); what it said before counts", err)
 		return
 	}
-	e.now.Network = in.Network
 	if fresh, ok := e.networkText(ctx); ok {
 		*text = fresh
 	}
 	e.keep(e.now)
+}
+
+// askNetwork asks the cloud for the network of the instance, and nothing else.
+func (e *Engine) askNetwork(ctx context.Context, stage source.Stage) error {
+	s := source.Named(e.now.Source)
+	if s == nil || s.Fetch == nil {
+		return fmt.Errorf("%s cannot be asked for the network", e.now.Source)
+	}
+	in, err := s.Fetch(ctx, e.sourceEnv(stage))
+	switch {
+	case err != nil:
+		return fmt.Errorf("ask %s for the network: %w", e.now.Source, err)
+	case in.ID != e.now.ID:
+		return fmt.Errorf("ask %s for the network: it answers for the instance %s, and this is %s", e.now.Source, in.ID, e.now.ID)
+	case in.Network == nil:
+		return fmt.Errorf("ask %s for the network: it says nothing about it", e.now.Source)
+	}
+	e.now.Network = in.Network
+	return nil
 }
 
 // errNoRenderer says that the machine has no network manager that is known here.
@@ -140,6 +136,11 @@ func (e *Engine) applyNetwork(ctx context.Context, text networkText, record netw
 	if m, _, err = network.Read(text.kind, text.document, e.networkHost()); err != nil {
 		return err
 	}
+	return e.writeNetwork(ctx, m, state, text, record, isSame)
+}
+
+// writeNetwork gives the interfaces the names that the model has for them, and writes the files.
+func (e *Engine) writeNetwork(ctx context.Context, m *network.Model, state machine.LinkState, text networkText, record network.Record, isSame bool) error {
 	e.renameLinks(m, state)
 	m, problems, err := network.Read(text.kind, text.document, e.networkHost())
 	e.networkProblems(text, problems)
@@ -246,11 +247,14 @@ func (e *Engine) reportNetwork(text networkText, why string, outcomes []network.
 // followNetwork runs the commands that have to follow changed files. Its error is that the network manager does not take
 // them.
 func (e *Engine) followNetwork(ctx context.Context, renderer *network.Renderer, m *network.Model, target network.Target, changed bool) error {
-	if !changed {
+	if e.plugged != nil {
+		m = m.Of(e.plugged.card)
+	}
+	if !changed && (e.plugged == nil || e.plugged.isUp) {
 		return nil
 	}
 	var err error
-	if renderer.After != nil {
+	if renderer.After != nil && changed {
 		err = e.doAll(ctx, renderer.After(target))
 	}
 	if !e.bringsUp() {

@@ -188,7 +188,7 @@ func (s *LinkState) addAddress(m netlinkMessage) {
 		Tentative:  flags&unix.IFA_F_TENTATIVE != 0 && flags&unix.IFA_F_OPTIMISTIC == 0,
 		Duplicate:  flags&unix.IFA_F_DADFAILED != 0,
 		Deprecated: flags&unix.IFA_F_DEPRECATED != 0,
-		Scope:      addressScopes[m.body[3]],
+		Scope:      addressScope(m.body[3]),
 	})
 }
 
@@ -199,7 +199,7 @@ func (s *LinkState) addRoutes(m netlinkMessage) {
 	}
 	a := attributesOf(m.body[unix.SizeofRtMsg:])
 	flags := binary.NativeEndian.Uint32(m.body[8:])
-	r := Route{Metric: numberIn(a[unix.RTA_PRIORITY]), Table: int(m.body[4]), Type: routeTypes[m.body[7]], Expires: isExpiring(a[unix.RTA_CACHEINFO])}
+	r := Route{Metric: numberIn(a[unix.RTA_PRIORITY]), Table: int(m.body[4]), Type: routeType(m.body[7]), Expires: isExpiring(a[unix.RTA_CACHEINFO])}
 	if wide, ok := a[unix.RTA_TABLE]; ok {
 		r.Table = numberIn(wide)
 	}
@@ -216,14 +216,23 @@ func (s *LinkState) addRoutes(m netlinkMessage) {
 	s.addHops(r, a[unix.RTA_MULTIPATH])
 }
 
-// addressScopes are the words of iproute2 for how far an address counts. One that has no word here counts everywhere.
-var addressScopes = map[byte]string{unix.RT_SCOPE_SITE: "site", unix.RT_SCOPE_LINK: "link", unix.RT_SCOPE_HOST: "host"}
-
-// routeTypes are the words of iproute2 for routes that are not RTN_UNICAST.
-var routeTypes = map[byte]string{
-	unix.RTN_LOCAL: "local", unix.RTN_BROADCAST: "broadcast", unix.RTN_ANYCAST: "anycast", unix.RTN_MULTICAST: "multicast",
-	unix.RTN_BLACKHOLE: "blackhole", unix.RTN_UNREACHABLE: "unreachable", unix.RTN_PROHIBIT: "prohibit", unix.RTN_THROW: "throw",
+// addressScope is iproute2's word for how far an address counts; empty: everywhere.
+func addressScope(scope byte) string {
+	switch scope {
+	case unix.RT_SCOPE_SITE:
+		return "site"
+	case unix.RT_SCOPE_LINK:
+		return "link"
+	case unix.RT_SCOPE_HOST:
+		return "host"
+	}
+	return ""
 }
+
+// routeTypes are iproute2's words for the kernel's types of routes, from RTN_UNSPEC on. RTN_UNICAST has none here.
+var routeTypes = [...]string{"none", "", "local", "broadcast", "anycast", "multicast", "blackhole", "unreachable", "prohibit", "throw"}
+
+func routeType(kind byte) string { return routeTypes[min(int(kind), len(routeTypes)-1)] }
 
 // isExpiring says that a route has an end: the third number of its struct rta_cacheinfo.
 func isExpiring(b []byte) bool { return len(b) >= 12 && binary.NativeEndian.Uint32(b[8:]) != 0 }

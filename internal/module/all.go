@@ -31,6 +31,7 @@ var all = append([]*Module{
 	scriptsUser,
 	authkeyFingerprints,
 	keysToConsole,
+	installHotplug,
 	finalMessage,
 	powerStateChange,
 }, unbuiltModules...)

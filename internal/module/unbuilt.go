@@ -42,7 +42,6 @@ var unbuiltModules = []*Module{
 	gated(unbuilt("mcollective", Final, PerInstance, "mcollective")),
 	gated(unbuilt("salt_minion", Final, PerInstance, "salt_minion")),
 	unbuilt("reset_rmc", Final, PerInstance),
-	unbuilt("install_hotplug", Final, PerInstance, "updates"),
 	gated(unbuilt("phone_home", Final, PerInstance, "phone_home")),
 }
 

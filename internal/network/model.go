@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"openguest/internal/conf"
+	"openguest/internal/machine"
 )
 
 // A Model is a network as it should be.
@@ -170,6 +171,19 @@ func (m *Model) Link(id string) *Link {
 		}
 	}
 	return nil
+}
+
+// Of is the same model with what it has for one interface of the machine: by its MAC, or by its name where the document has no
+// MAC for it.
+func (m *Model) Of(n machine.NetLink) *Model {
+	only := *m
+	only.Links = nil
+	for _, l := range m.Links {
+		if l.MAC == n.MAC || l.MAC == "" && l.Name == n.Name && l.Kind == Physical {
+			only.Links = append(only.Links, l)
+		}
+	}
+	return &only
 }
 
 // IsIPv6 says that a text is an address of IPv6, without a prefix.

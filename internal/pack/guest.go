@@ -83,8 +83,10 @@ func (g *Guest) common(b *builder, libexec string) {
 	b.add(File{Name: "/usr/bin/cloud-init-per", Mode: 0o755, Data: b.read("per/cloud-init-per")})
 	b.add(File{Name: "/usr/share/man/man1/cloud-init-per.1.gz", Data: compressed(b.read("per/cloud-init-per.1")), Doc: true})
 	b.link(libexec+"/ds-identify", strings.Repeat("../", strings.Count(libexec, "/")-1)+"bin/openguest")
+	b.add(File{Name: libexec + "/hook-hotplug", Mode: 0o755, Data: b.read("hotplug/hook-hotplug")})
 	b.link("/usr/lib/systemd/system-generators/openguest-generator", "../../../bin/openguest")
-	for _, name := range []string{"cloud-init-local.service", "cloud-config.service", "cloud-final.service", "cloud-config.target", "cloud-init.target", "openguest.target"} {
+	for _, name := range []string{"cloud-init-local.service", "cloud-config.service", "cloud-final.service", "cloud-config.target", "cloud-init.target", "openguest.target",
+		"cloud-init-hotplugd.service", "cloud-init-hotplugd.socket"} {
 		b.file(units+name, "systemd/"+name)
 	}
 	b.link(units+"cloud-init.service", "cloud-init-network.service")

@@ -181,7 +181,8 @@ true
 // Rows O06 and S09, and row 69 of gce-linux: whatever happens to the packages, the machine stays the instance that it was.
 func TestLifetime(t *testing.T) {
 	got := sandbox(t, lifetime, false)
-	const all = "cloud-config.service cloud-config.target cloud-final.service cloud-init-local.service cloud-init-network.service " +
+	const all = "cloud-config.service cloud-config.target cloud-final.service cloud-init-hotplugd.service cloud-init-hotplugd.socket " +
+		"cloud-init-local.service cloud-init-network.service " +
 		"cloud-init.service cloud-init.target openguest.target"
 	expect(t, got, "units", all)
 	expect(t, got, "installed over", "i-life runs 1 boots 2 1000\nstatus: done")

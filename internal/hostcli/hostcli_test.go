@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -47,7 +48,7 @@ func TestScripts(t *testing.T) {
 			}
 			return os.Geteuid() == 0, nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"serving": serving, "ask": ask, "hold": hold, "held": held},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"serving": serving, "ask": ask, "put": put, "hold": hold, "held": held, "comes": comes},
 	})
 }
 
@@ -75,18 +76,27 @@ func serving(ts *testscript.TestScript, _ bool, args []string) {
 
 // ask prints a status and a body: ask URL [NAME:VALUE].
 func ask(ts *testscript.TestScript, _ bool, args []string) {
-	r, err := http.NewRequest(http.MethodGet, args[0], nil)
+	request(ts, http.MethodGet, args[0], "", args[1:])
+}
+
+// put does the same for a PUT: put URL BODY [NAME:VALUE].
+func put(ts *testscript.TestScript, _ bool, args []string) {
+	request(ts, http.MethodPut, args[0], args[1], args[2:])
+}
+
+func request(ts *testscript.TestScript, method, url, body string, headers []string) {
+	r, err := http.NewRequest(method, url, strings.NewReader(body))
 	ts.Check(err)
-	for _, h := range args[1:] {
+	for _, h := range headers {
 		name, value, _ := strings.Cut(h, ":")
 		r.Header.Set(name, value)
 	}
 	a, err := http.DefaultClient.Do(r)
 	ts.Check(err)
 	defer a.Body.Close()
-	body, err := io.ReadAll(a.Body)
+	got, err := io.ReadAll(a.Body)
 	ts.Check(err)
-	_, err = io.WriteString(ts.Stdout(), a.Status+"\n"+string(body))
+	_, err = io.WriteString(ts.Stdout(), a.Status+"\n"+string(got))
 	ts.Check(err)
 }
 
@@ -116,6 +126,18 @@ func held(ts *testscript.TestScript, _ bool, args []string) {
 		}
 	}
 	ts.Fatalf("there are never %s held back", args[1])
+}
+
+// comes waits until a file has a line: comes FILE PATTERN.
+func comes(ts *testscript.TestScript, _ bool, args []string) {
+	pattern, err := regexp.Compile(args[1])
+	ts.Check(err)
+	for end := time.Now().Add(patience); time.Now().Before(end); {
+		if text, err := os.ReadFile(ts.MkAbs(args[0])); err == nil && pattern.Match(text) {
+			return
+		}
+	}
+	ts.Fatalf("%s never has %s", args[0], args[1])
 }
 
 // A key must land where it says, and nothing else may change.

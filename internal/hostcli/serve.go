@@ -54,6 +54,11 @@ func (p *program) serve(ctx context.Context, f serveFlags) error {
 	if err != nil {
 		return errors.Join(append(closeAll(listeners), err)...)
 	}
+	go func() {
+		if err := r.Catalog().Follow(ctx); err != nil {
+			r.fails <- fmt.Errorf("the store's changes cannot be followed any longer: %w", err)
+		}
+	}()
 	for _, l := range listeners {
 		fmt.Fprintf(p.stdout, "listening on http://%s%s\n", l.Addr(), forWhom(l.instance))
 		go func() { r.fails <- r.Serve(l.Listener, l.instance) }()

@@ -32,8 +32,11 @@ type Catalog struct {
 	store   Store
 	writing sync.Mutex // one write at a time, so that what is in memory is applied in order
 
+	loaded int64 // the store's revision when it was loaded
+
 	mu        sync.RWMutex
 	revision  int64
+	applied   map[string]int64 // the revision of each object that was ever written or removed since
 	entries   map[string]Entry
 	project   *Project
 	instances map[string]*Instance
@@ -47,7 +50,7 @@ type Catalog struct {
 // NewCatalog loads a store. changed is told which instance another state began for; the empty name means all of them.
 func NewCatalog(ctx context.Context, s Store, changed func(instance string)) (*Catalog, error) {
 	c := &Catalog{
-		store: s, entries: map[string]Entry{}, project: &Project{}, instances: map[string]*Instance{}, written: map[string]*Written{},
+		store: s, entries: map[string]Entry{}, applied: map[string]int64{}, project: &Project{}, instances: map[string]*Instance{}, written: map[string]*Written{},
 		byAddress: map[netip.Addr]string{}, byToken: map[string]string{}, watchers: map[chan struct{}]bool{}, changed: changed,
 	}
 	all, revision, err := s.Load(ctx)
@@ -59,16 +62,17 @@ func NewCatalog(ctx context.Context, s Store, changed func(instance string)) (*C
 			return nil, err
 		}
 	}
-	c.revision = revision
+	c.loaded, c.revision = revision, revision
 	return c, nil
 }
 
-// Follow takes up what other processes write to the same store, until ctx ends.
+// Follow takes up what other processes write to the same store, until ctx ends. Our own writes come by as well, and those of others
+// may come by after a later one of ours.
 func (c *Catalog) Follow(ctx context.Context) error {
-	return c.store.Watch(ctx, c.Revision(), func(e Entry) {
+	return c.store.Watch(ctx, c.loaded, func(e Entry) {
 		c.writing.Lock()
 		defer c.writing.Unlock()
-		if e.Revision > c.Revision() {
+		if e.Revision > c.applied[e.Key] {
 			c.apply(e.Revision, []Entry{e})
 		}
 	})
@@ -224,11 +228,12 @@ func checkObject(name string, object any) (err error) {
 func (c *Catalog) apply(revision int64, entries []Entry) {
 	c.mu.Lock()
 	for _, e := range entries {
+		c.applied[e.Key] = e.Revision
 		if err := c.put(e); err != nil {
 			continue // it was checked before it was stored; what another version wrote is left as it was
 		}
 	}
-	c.revision = revision
+	c.revision = max(c.revision, revision)
 	for w := range c.watchers {
 		select {
 		case w <- struct{}{}:

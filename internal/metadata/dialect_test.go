@@ -248,6 +248,10 @@ func TestTokensAreTheInstancesOwn(t *testing.T) {
 	}
 }
 
+// everyHeader is all by which proxies say whom they ask for.
+const everyHeader = "X-Forwarded-For: 127.0.0.2; Forwarded: for=127.0.0.2; X-Real-IP: 127.0.0.2; X-Client-IP: 127.0.0.2; Via: 1.1 b; X-Instance-ID: b; " +
+	"X-Instance-ID-Provider: b; X-Tenant-ID: b; X-Metadata-Token: token-of-b"
+
 // Who asks is never what a header says; a guest could read another's secrets.
 func TestIdentity(t *testing.T) {
 	s := serveIn(t, t.TempDir(), 10, map[string]string{
@@ -257,9 +261,15 @@ func TestIdentity(t *testing.T) {
 	for request, want := range map[string]string{
 		"/hetzner/v1/metadata/hostname": "a", "/nocloud/token-of-b/meta-data": "404 page not found\n",
 	} {
-		if _, got := ask(t, "GET", url+request, "X-Forwarded-For: 127.0.0.2; Forwarded: for=127.0.0.2; X-Instance-ID: b", ""); got != want {
+		if _, got := ask(t, "GET", url+request, everyHeader, ""); got != want {
 			t.Errorf("%s: %q, want %q", request, got, want)
 		}
+	}
+	if _, got := ask(t, "GET", listenFor(t, s, "c")+"/hetzner/v1/metadata/hostname", "", ""); got != "c" {
+		t.Errorf("by the listener, which goes before the address: %q", got)
+	}
+	if _, got := ask(t, "GET", listenFor(t, s, "ghost")+"/latest/meta-data/", "", ""); got != "there is no instance ghost\n" {
+		t.Errorf("by a listener of nobody: %q", got)
 	}
 	tellOnlyToken(t, s)
 	if _, got := ask(t, "GET", url+"/nocloud/token-of-c/meta-data", "", ""); !strings.Contains(got, "instance-id: c") {

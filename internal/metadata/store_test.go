@@ -155,11 +155,21 @@ func putAttribute(t *testing.T, addr string, n int) bool {
 }
 
 func TestStore(t *testing.T) {
-	s, err := OpenFile(t.TempDir())
+	file, err := OpenFile(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer s.Close()
+	for name, s := range map[string]Store{"file": file, "shared": newSharedStore()} {
+		t.Run(name, func(t *testing.T) { checkStore(t, s) })
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// checkStore is what every store must do.
+func checkStore(t *testing.T, s Store) {
+	t.Helper()
 	var conflict *ConflictError
 	steps := []struct {
 		what     string

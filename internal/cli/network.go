@@ -64,7 +64,7 @@ func (p *program) networkRenderCommand() *cobra.Command {
 }
 
 func rendererNames() (names []string) {
-	for _, r := range network.All() {
+	for _, r := range network.Renderers() {
 		names = append(names, r.Name)
 	}
 	return names
@@ -83,8 +83,8 @@ func (p *program) render(c *cobra.Command, f conversion, isTold bool) error {
 	if err != nil {
 		return err
 	}
-	all := network.All()
-	r := all[slices.IndexFunc(all, func(r network.Renderer) bool { return r.Name == f.to })]
+	all := network.Renderers()
+	r := all[slices.IndexFunc(all, func(r network.Manager) bool { return r.Name == f.to })]
 	files, problems := r.Render(m, network.Target{Files: modern{tree.Files}, Facts: tree.Facts, Host: host, Variant: f.variant})
 	p.networkProblems(problems)
 	for _, f := range files {
@@ -230,8 +230,8 @@ func (p *program) networkWhyCommand() *cobra.Command {
 			if n.Document != nil {
 				from = strings.TrimSuffix(fmt.Sprintf("%s, of kind %s: %s", n.From, n.Kind, n.Why), ": ")
 			}
-			_, renderer := network.Choose(n.Target, n.Renderers)
-			_, activator := network.ChooseActivator(n.Target, n.Activators)
+			_, renderer := network.Choose(n.Target, network.Renderers(), n.Renderers)
+			_, activator := network.Choose(n.Target, network.Activators(), n.Activators)
 			fmt.Fprintf(p.stdout, "description  %s\nrenderer     %s\nactivator    %s\n", from, renderer, activator)
 			for _, left := range n.Record.Foreign(n.Target.Files) {
 				fmt.Fprintf(p.stdout, "left alone   %s: it was changed since it was written\n", left)

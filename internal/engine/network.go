@@ -182,7 +182,7 @@ func (e *Engine) networkProblems(text networkText, problems []conf.Problem) {
 // renderNetwork has the renderer for this machine write its files, and runs what has to follow.
 func (e *Engine) renderNetwork(ctx context.Context, m *network.Model, text networkText, record network.Record, isSame bool) error {
 	target := e.networkTarget()
-	renderer, why := network.Choose(target, e.renderers())
+	renderer, why := network.Choose(target, network.Renderers(), e.renderers())
 	if renderer == nil {
 		return fmt.Errorf("%w: No available network renderers found: %s", errNoRenderer, why)
 	}
@@ -246,7 +246,7 @@ func (e *Engine) reportNetwork(text networkText, why string, outcomes []network.
 
 // followNetwork runs the commands that have to follow changed files. Its error is that the network manager does not take
 // them.
-func (e *Engine) followNetwork(ctx context.Context, renderer *network.Renderer, m *network.Model, target network.Target, changed bool) error {
+func (e *Engine) followNetwork(ctx context.Context, renderer *network.Manager, m *network.Model, target network.Target, changed bool) error {
 	if e.plugged != nil {
 		m = m.Of(e.plugged.card)
 	}
@@ -262,13 +262,13 @@ func (e *Engine) followNetwork(ctx context.Context, renderer *network.Renderer, 
 		return err
 	}
 	e.log.Log(module.Debug, "Bringing up newly configured network interfaces")
-	activator, why := network.ChooseActivator(target, e.activators())
+	activator, why := network.Choose(target, network.Activators(), e.activators())
 	if activator == nil {
 		e.log.Log(module.Warning, "No network activator found, not bringing up network interfaces: %s", why)
 		return err
 	}
 	e.log.Log(module.Debug, "Using selected activator: %s", why)
-	if failed := e.doAll(ctx, activator.Commands(m)); failed != nil {
+	if failed := e.doAll(ctx, activator.BringUp(m)); failed != nil {
 		e.log.Log(module.Warning, "bring up the network: %v", failed)
 	}
 	return err

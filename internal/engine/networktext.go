@@ -29,7 +29,7 @@ type Networking struct {
 
 	Record     network.Record // what was written last
 	Target     network.Target
-	Renderers  []string // the list to choose from; empty is that of network.All
+	Renderers  []string // the list to choose from; empty is that of network.Renderers
 	Activators []string // the same for network.Activators
 }
 

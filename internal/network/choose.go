@@ -8,61 +8,38 @@ import (
 	"openguest/internal/machine"
 )
 
-// Choose is the first renderer of a list, by name, whose network manager the machine has. An empty list is that of All.
-// why is a line that says which fact decided; where there is none it says what each lacks.
-func Choose(t Target, names []string) (chosen *Renderer, why string) {
-	all := All()
-	options := make([]option, len(all))
-	for i, r := range all {
-		options[i] = option{r.Name, r.Available}
-	}
-	at, why := pick(t, options, names)
-	if at < 0 {
-		return nil, why
-	}
-	return &all[at], why
-}
-
-// ChooseActivator is the first activator of a list, by name, that the machine has. An empty list is that of Activators.
-func ChooseActivator(t Target, names []string) (chosen *Activator, why string) {
-	all := Activators()
-	options := make([]option, len(all))
-	for i, a := range all {
-		options[i] = option{a.Name, a.Available}
-	}
-	at, why := pick(t, options, names)
-	if at < 0 {
-		return nil, why
-	}
-	return &all[at], why
-}
-
-// An option is what may be chosen.
-type option struct {
-	name      string
-	available func(Target) (ok bool, why string)
-}
-
-func pick(t Target, options []option, names []string) (at int, why string) {
+// Choose is the first of some, by the names of a list, that the machine has. An empty list is their own order. why is a line that
+// says which fact decided; where there is none it says what each lacks.
+func Choose(t Target, from []Manager, names []string) (chosen *Manager, why string) {
 	if len(names) == 0 {
-		for _, o := range options {
-			names = append(names, o.name)
+		for _, m := range from {
+			names = append(names, m.Name)
 		}
 	}
 	var passed []string
 	for _, name := range names {
-		at := slices.IndexFunc(options, func(o option) bool { return o.name == name })
-		if at < 0 {
+		m := named(from, name)
+		if m == nil {
 			passed = append(passed, name+": nothing is called that")
 			continue
 		}
-		ok, fact := options[at].available(t)
+		ok, fact := m.Available(t)
 		if ok {
-			return at, reasonLine(name+": "+fact, passed)
+			return m, reasonLine(name+": "+fact, passed)
 		}
 		passed = append(passed, name+": "+fact)
 	}
-	return -1, reasonLine("none", passed)
+	return nil, reasonLine("none", passed)
+}
+
+// named is the one of a name; nil where there is none.
+func named(all []Manager, name string) *Manager {
+	for i := range all {
+		if all[i].Name == name {
+			return &all[i]
+		}
+	}
+	return nil
 }
 
 // reasonLine is "eni: ifupdown is installed (netplan: there is no netplan)".
@@ -73,51 +50,46 @@ func reasonLine(chosen string, passed []string) string {
 	return fmt.Sprintf("%s (%s)", chosen, strings.Join(passed, "; "))
 }
 
-// An Activator brings up the interfaces of a model while the system runs.
-type Activator struct {
-	Name      string // as cloud.cfg spells it in system_info.network.activators
-	Doc       string // a sentence for the reference
-	Available func(t Target) (ok bool, why string)
-	Commands  func(m *Model) []machine.Change
-}
-
-// Activators are all of them, in the order in which cloud-init tries them where no list says otherwise.
-func Activators() []Activator {
-	return []Activator{
-		{Name: "eni", Doc: "Runs `ifup` for each interface.", Available: rendererIsAvailable("eni"), Commands: eachLink("ifup")},
-		{Name: "netplan", Doc: "Runs `netplan apply`.", Available: rendererIsAvailable("netplan"),
-			Commands: func(*Model) []machine.Change { return []machine.Change{bringUp("netplan", "apply")} }},
+// Activators bring up the interfaces of a model while the system runs, in the order in which they are tried where no list says
+// otherwise. It is cloud-init's, which has no wicked and no ip.
+func Activators() []Manager {
+	return []Manager{
+		{Name: "eni", Doc: "Runs `ifup` for each interface.", Available: asRenderer("eni"), BringUp: eachLink("ifup NAME")},
+		{Name: "netplan", Doc: "Runs `netplan apply`.", Available: asRenderer("netplan"),
+			BringUp: func(*Model) []machine.Change { return []machine.Change{bringUp("netplan", "apply")} }},
 		{Name: "network-manager", Doc: "Has NetworkManager read its files again, and runs `nmcli connection up` for each interface.",
-			Available: rendererIsAvailable("network-manager"), Commands: upNetworkManager},
-		{Name: "networkd", Doc: "Restarts systemd-networkd and systemd-resolved, and does not wait for that.", Available: rendererIsAvailable("networkd"),
-			Commands: func(*Model) []machine.Change {
+			Available: asRenderer("network-manager"), BringUp: upNetworkManager},
+		{Name: "wicked", Doc: "Runs `wicked ifup` for each interface.", Available: hasWicked, BringUp: eachLink("wicked ifup NAME")},
+		{Name: "networkd", Doc: "Restarts systemd-networkd and systemd-resolved, and does not wait for that.", Available: asRenderer("networkd"),
+			BringUp: func(*Model) []machine.Change {
 				return []machine.Change{bringUp("systemctl", "restart", "--no-block", "systemd-networkd", "systemd-resolved")}
 			}},
-		{Name: "ifconfig", Doc: "Runs `ifconfig NAME up` for each interface.", Available: hasIfconfig, Commands: func(m *Model) (changes []machine.Change) {
-			for _, l := range m.Links {
-				changes = append(changes, bringUp("ifconfig", l.Name, "up"))
-			}
-			return changes
-		}},
+		{Name: "ifconfig", Doc: "Runs `ifconfig NAME up` for each interface.", Available: has("ifconfig", "/sbin"), BringUp: eachLink("ifconfig NAME up")},
+		{Name: "ip", Doc: "Runs `ip link set dev NAME up` for each interface.", Available: has("ip", programFolders()...), BringUp: eachLink("ip link set dev NAME up")},
 	}
 }
 
-func rendererIsAvailable(name string) func(Target) (bool, string) {
+// asRenderer says that a network manager is there where its renderer is.
+func asRenderer(name string) func(Target) (bool, string) {
+	return func(t Target) (bool, string) { return named(Renderers(), name).Available(t) }
+}
+
+// has says that a program is in one of some folders.
+func has(program string, folders ...string) func(Target) (bool, string) {
 	return func(t Target) (bool, string) {
-		for _, r := range All() {
-			if r.Name == name {
-				return r.Available(t)
-			}
+		if t.program(program, folders...) == "" {
+			return false, "there is no " + program
 		}
-		return false, "there is no such renderer"
+		return true, program + " is installed"
 	}
 }
 
-func hasIfconfig(t Target) (ok bool, why string) {
-	if t.program("ifconfig", "/sbin") == "" {
-		return false, "there is no ifconfig"
+// hasWicked says that wicked looks after the network, as on SUSE; elsewhere its program alone says nothing.
+func hasWicked(t Target) (ok bool, why string) {
+	if !machine.Exists(t.Files, "/etc/sysconfig/network/config") {
+		return false, "there is no /etc/sysconfig/network/config"
 	}
-	return true, "ifconfig is installed"
+	return has("wicked", "/usr/sbin")(t)
 }
 
 // bringUp is a command that changes the running network. What it leaves in files is its own.
@@ -125,10 +97,13 @@ func bringUp(argv ...string) machine.Change {
 	return machine.Change{Argv: argv, Touches: []string{"/run"}}
 }
 
-func eachLink(program string) func(*Model) []machine.Change {
+// eachLink runs a command for each interface, with its name for the word NAME.
+func eachLink(command string) func(*Model) []machine.Change {
 	return func(m *Model) (changes []machine.Change) {
 		for _, l := range m.Links {
-			changes = append(changes, bringUp(program, l.Name))
+			argv := strings.Fields(command)
+			argv[slices.Index(argv, "NAME")] = l.Name
+			changes = append(changes, bringUp(argv...))
 		}
 		return changes
 	}

@@ -40,11 +40,11 @@ func TestChoice(t *testing.T) {
 		t.Run(fmt.Sprint(c.have, c.list), func(t *testing.T) {
 			m := machine.Fake(text, time.Unix(0, 0))
 			target := Target{Files: m.Files, Facts: m.Facts}
-			renderer, why := Choose(target, c.list)
+			renderer, why := Choose(target, Renderers(), c.list)
 			if (renderer == nil) != (c.want == "") || renderer != nil && renderer.Name != c.want || why != c.why {
 				t.Errorf("chosen is %v, because %q", renderer, why)
 			}
-			activator, why := ChooseActivator(target, c.list)
+			activator, why := Choose(target, Activators(), c.list)
 			if (activator == nil) != (c.want == "") || activator != nil && activator.Name != c.want || why != c.why {
 				t.Errorf("the activator is %v, because %q", activator, why)
 			}
@@ -60,7 +60,9 @@ func TestActivators(t *testing.T) {
 		"eni":      "ifup eth0, ifup eth1",
 		"netplan":  "netplan apply",
 		"networkd": "systemctl restart --no-block systemd-networkd systemd-resolved",
+		"wicked":   "wicked ifup eth0, wicked ifup eth1",
 		"ifconfig": "ifconfig eth0 up, ifconfig eth1 up",
+		"ip":       "ip link set dev eth0 up, ip link set dev eth1 up",
 		"network-manager": "systemctl try-reload-or-restart --no-block NetworkManager.service, " +
 			"nmcli connection load /etc/NetworkManager/system-connections/cloud-init-a.nmconnection, " +
 			"nmcli connection up filename /etc/NetworkManager/system-connections/cloud-init-a.nmconnection, " +
@@ -69,11 +71,28 @@ func TestActivators(t *testing.T) {
 	}
 	for _, a := range Activators() {
 		var got []string
-		for _, c := range a.Commands(m) {
+		for _, c := range a.BringUp(m) {
 			got = append(got, strings.Join(c.Argv, " "))
 		}
 		if strings.Join(got, ", ") != want[a.Name] {
 			t.Errorf("%s runs %q", a.Name, got)
+		}
+	}
+}
+
+// TestWickedIsAsked: SUSE has ip and systemctl as well, but a networkd that is started there would know of no interface.
+// Row N12.
+func TestWickedIsAsked(t *testing.T) {
+	const suse = "-- usr/sbin/ip --\n-- bin/systemctl --\n-- usr/sbin/wicked --\n"
+	for files, want := range map[string]string{
+		suse + "-- etc/sysconfig/network/config --\n": "wicked",
+		suse:                  "networkd",
+		"-- usr/sbin/ip --\n": "ip",
+		"-- usr/sbin/ip --\n-- sbin/ifconfig --\n":                "ifconfig",
+		"-- etc/sysconfig/network/config --\n-- sbin/ifconfig --": "ifconfig",
+	} {
+		if activator, why := Choose(fakeTarget(files, ""), Activators(), nil); activator == nil || activator.Name != want {
+			t.Errorf("with %q it is not %s: %s", files, want, why)
 		}
 	}
 }
@@ -127,7 +146,7 @@ func TestChoiceIsThePeers(t *testing.T) {
 		if strings.HasPrefix(a.Error, "ModuleNotFoundError") {
 			t.Skip("cloud-init needs the Python module configobj for this: ", a.Error)
 		}
-		if isUnbuilt := !slices.ContainsFunc(All(), func(r Renderer) bool { return r.Name == "networkd" }); isUnbuilt && strings.Contains(q.Document, "networkd") {
+		if isUnbuilt := !slices.ContainsFunc(Renderers(), func(r Manager) bool { return r.Name == "networkd" }); isUnbuilt && strings.Contains(q.Document, "networkd") {
 			continue
 		}
 		text := ""
@@ -135,7 +154,7 @@ func TestChoiceIsThePeers(t *testing.T) {
 			text += "-- " + name + " --\n"
 		}
 		got, why := "", ""
-		renderer, why := Choose(fakeTarget(text, ""), strings.Split(strings.Trim(q.Document, "[]"), ", "))
+		renderer, why := Choose(fakeTarget(text, ""), Renderers(), strings.Split(strings.Trim(q.Document, "[]"), ", "))
 		if renderer != nil {
 			got = renderer.Name
 		}

@@ -73,7 +73,7 @@ func TestConformance(t *testing.T) {
 	all := samples(t)
 	for _, j := range judges() {
 		t.Run(j.name, func(t *testing.T) {
-			i := slices.IndexFunc(All(), func(r Renderer) bool { return r.Name == j.renderer })
+			i := slices.IndexFunc(Renderers(), func(r Manager) bool { return r.Name == j.renderer })
 			if i < 0 {
 				t.Skip("this renderer is not built")
 			}
@@ -85,7 +85,7 @@ func TestConformance(t *testing.T) {
 					continue
 				}
 				cases++
-				if d := j.compare(t, All()[i], s, want); d == "" {
+				if d := j.compare(t, Renderers()[i], s, want); d == "" {
 					passed++
 				} else if j.known[s.name] == "" {
 					t.Errorf("%s: %s", s.name, d)
@@ -102,7 +102,7 @@ func TestConformance(t *testing.T) {
 }
 
 // compare renders a case, and says what is not as expected.
-func (j judge) compare(t *testing.T, r Renderer, s sample, want map[string]string) string {
+func (j judge) compare(t *testing.T, r Manager, s sample, want map[string]string) string {
 	kind, v := parse(t, s.text)
 	host := Host{}
 	if strings.HasPrefix(s.name, "v2-dev-name-via-mac-lookup/") {

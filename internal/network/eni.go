@@ -12,8 +12,8 @@ import (
 )
 
 // rendererENI writes ifupdown's files, see interfaces(5).
-func rendererENI() Renderer {
-	return Renderer{
+func rendererENI() Manager {
+	return Manager{
 		Name:      "eni",
 		Doc:       "ifupdown: /etc/network/interfaces or a file in interfaces.d, and a rule for udev that names interfaces by their MAC.",
 		Available: hasIfupdown,

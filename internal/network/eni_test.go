@@ -16,7 +16,7 @@ func rendered(t *testing.T, renderer, document string, target Target) (text stri
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, r := range All() {
+	for _, r := range Renderers() {
 		if r.Name != renderer {
 			continue
 		}

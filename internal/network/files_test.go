@@ -62,7 +62,7 @@ func TestFilesAreThePeers(t *testing.T) {
 	all := append(samples(t), ownSamples()...)
 	for _, p := range peers() {
 		t.Run(p.name, func(t *testing.T) {
-			i := slices.IndexFunc(All(), func(r Renderer) bool { return r.Name == p.renderer })
+			i := slices.IndexFunc(Renderers(), func(r Manager) bool { return r.Name == p.renderer })
 			if i < 0 {
 				t.Skip("this renderer is not built")
 			}
@@ -71,13 +71,13 @@ func TestFilesAreThePeers(t *testing.T) {
 				questions = append(questions, question{Document: s.text, Renderer: p.name, IP: p.ip})
 			}
 			for k, a := range askPeer(t, questions) {
-				p.compare(t, All()[i], all[k], a)
+				p.compare(t, Renderers()[i], all[k], a)
 			}
 		})
 	}
 }
 
-func (p peer) compare(t *testing.T, r Renderer, s sample, a answer) {
+func (p peer) compare(t *testing.T, r Manager, s sample, a answer) {
 	kind, v := parse(t, s.text)
 	m, _, err := Read(kind, v, Host{})
 	if err != nil {

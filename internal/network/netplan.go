@@ -12,8 +12,8 @@ import (
 )
 
 // rendererNetplan writes netplan's YAML, see netplan(5). A document of version 2 is netplan's own and is handed through.
-func rendererNetplan() Renderer {
-	return Renderer{
+func rendererNetplan() Manager {
+	return Manager{
 		Name: "netplan",
 		Doc:  "netplan: /etc/netplan/50-cloud-init.yaml, which only root may read.",
 		Available: func(t Target) (ok bool, why string) {

@@ -101,6 +101,11 @@ network:
 	}
 }
 
+func exists(name string) bool {
+	_, err := os.Stat(name)
+	return err == nil
+}
+
 // TestNetplanAcceptsWhatIsWritten gives what is written of every case to the real netplan.
 // Row N06.
 func TestNetplanAcceptsWhatIsWritten(t *testing.T) {
@@ -108,6 +113,7 @@ func TestNetplanAcceptsWhatIsWritten(t *testing.T) {
 	if err != nil {
 		t.Skip("netplan is not installed")
 	}
+	generate := []string{netplan, "generate"}
 	notNetplans := []string{"v2_eni_ipv4_and_ipv6_static_dns_only_ipv4/input_v2.yaml", "version 2"} // handed through with their mistakes
 	for _, s := range append(samples(t), ownSamples()...) {
 		if slices.Contains(notNetplans, s.name) {
@@ -122,8 +128,11 @@ func TestNetplanAcceptsWhatIsWritten(t *testing.T) {
 		if err := os.WriteFile(name, []byte(strings.TrimPrefix(text, "-- "+netplanPath+" --\n")), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if out, err := exec.Command(netplan, "generate", "--root-dir", root).CombinedOutput(); err != nil {
+		if out, err := exec.Command(generate[0], append(generate[1:], "--root-dir", root)...).CombinedOutput(); err != nil {
 			t.Errorf("%s: netplan generate: %v\n%s\n%s", s.name, err, out, text)
+		}
+		if inner := "/usr/libexec/netplan/generate"; exists(inner) { // what it calls; it is Python itself, and takes half a second
+			generate = []string{inner}
 		}
 	}
 }

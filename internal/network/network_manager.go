@@ -12,8 +12,8 @@ import (
 )
 
 // rendererNetworkManager writes NetworkManager's own files, see nm-settings-keyfile(5).
-func rendererNetworkManager() Renderer {
-	return Renderer{
+func rendererNetworkManager() Manager {
+	return Manager{
 		Name:      "network-manager",
 		Doc:       "NetworkManager: a file for each interface in /etc/NetworkManager/system-connections, which only root may read.",
 		Available: hasNetworkManager,

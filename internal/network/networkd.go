@@ -11,8 +11,8 @@ import (
 )
 
 // rendererNetworkd writes systemd-networkd's files, see systemd.network(5) and systemd.netdev(5).
-func rendererNetworkd() Renderer {
-	return Renderer{
+func rendererNetworkd() Manager {
+	return Manager{
 		Name: "networkd",
 		Doc:  "systemd-networkd: /etc/systemd/network/10-cloud-init-NAME.network, and .netdev for bonds, bridges and VLANs.",
 		Available: func(t Target) (ok bool, why string) {

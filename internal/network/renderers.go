@@ -7,9 +7,10 @@ import (
 	"openguest/internal/machine"
 )
 
-// A Renderer tells one network manager what a model says.
-type Renderer struct {
-	Name string // as cloud.cfg spells it in system_info.network.renderers: "eni"
+// A Manager is a network manager that can be told what a model says. In the table of renderers it has Render, in that of activators
+// BringUp.
+type Manager struct {
+	Name string // as cloud.cfg spells it in system_info.network, renderers or activators: "eni"
 	Doc  string // a sentence for the reference
 
 	// Available says whether the machine has that network manager, and by which fact.
@@ -20,6 +21,9 @@ type Renderer struct {
 
 	// After are the commands that its network manager needs once files were changed, before it starts; nil: none.
 	After func(t Target) []machine.Change
+
+	// BringUp are the commands that bring up the interfaces of a model, once its files are there.
+	BringUp func(m *Model) []machine.Change
 }
 
 // A Target is the system that a model is rendered for. Renderers only read from it.
@@ -39,9 +43,9 @@ type File struct {
 	Gone bool        // it is not to be there, as far as it is ours
 }
 
-// All are the renderers, in the order in which cloud-init tries them where no list says otherwise.
-func All() []Renderer {
-	return []Renderer{
+// Renderers write the files of a network manager, in the order in which cloud-init tries them where no list says otherwise.
+func Renderers() []Manager {
+	return []Manager{
 		rendererENI(),
 		rendererSysconfig(),
 		rendererNetplan(),

@@ -12,8 +12,8 @@ import (
 
 // rendererSysconfig writes the files of Red Hat's network-scripts and of SUSE's wicked, see ifcfg(5) and
 // /usr/share/doc/initscripts/sysconfig.txt.
-func rendererSysconfig() Renderer {
-	return Renderer{
+func rendererSysconfig() Manager {
+	return Manager{
 		Name:      "sysconfig",
 		Doc:       "network-scripts, wicked, and NetworkManager where it reads ifcfg files: files in /etc/sysconfig, /etc/resolv.conf, and a rule for udev that names interfaces by their MAC.",
 		Available: hasSysconfig,

@@ -10,6 +10,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"time"
 
 	"openguest/internal/conf"
 	"openguest/internal/instance"
@@ -45,7 +46,9 @@ func (e *Engine) identify(ctx context.Context, stage source.Stage) (*instance.In
 	if stage == source.Network && slices.ContainsFunc(choice.List, func(name string) bool { return name != "None" }) {
 		e.awaitOnline(ctx, theCloud)
 	}
+	env.Spent = e.spent()
 	in, _, reasons, err := source.Find(ctx, env, choice.List)
+	e.keepSpent(env.Spent)
 	for _, reason := range reasons {
 		e.log.Log(module.Debug, "search: %s", reason)
 	}
@@ -59,6 +62,27 @@ func (e *Engine) identify(ctx context.Context, stage source.Stage) (*instance.In
 		return in, nil
 	}
 	return nil, err
+}
+
+// spent is how long each source was asked before in this boot, without an answer.
+func (e *Engine) spent() map[string]time.Duration {
+	spent := map[string]time.Duration{}
+	text, err := e.state.Files.Read(e.runFile("sem/asked"))
+	if e.stage == Local || err != nil || json.Unmarshal([]byte(text), &spent) != nil {
+		return map[string]time.Duration{} // a source that is asked for longer is better than one that is not
+	}
+	return spent
+}
+
+// keepSpent remembers for the network stage what the local stage spent.
+func (e *Engine) keepSpent(spent map[string]time.Duration) {
+	if e.stage != Local || len(spent) == 0 {
+		return
+	}
+	text, err := json.Marshal(spent)
+	if err = cmp.Or(err, e.put(e.runFile("sem/asked"), 0o600, string(text))); err != nil {
+		e.log.Log(module.Debug, "remember how long the sources were asked: %v", err)
+	}
 }
 
 // remembered is the last known instance, if there is one, and whether it is this one without asking the cloud.

@@ -99,7 +99,7 @@ func fetchAkamai(ctx context.Context, e *Env) (*instance.Instance, error) {
 	c := &client{e: e, method: "PUT", header: map[string]string{"Metadata-Token-Expiry-Seconds": "300"},
 		limits: e.limits("Akamai", limits{wait: 30 * time.Second, timeout: 10 * time.Second, pause: 2 * time.Second, tries: 3})}
 	var token machine.Response
-	way := want{Source: "Akamai", NoIPv4: !p.v4 || !p.dhcp, IPv6: p.v6, Prefer: p.prefer}
+	way := want{Source: "Akamai", Limits: c.limits, NoIPv4: !p.v4 || !p.dhcp, IPv6: p.v6, Prefer: p.prefer}
 	n, err := e.reach(ctx, way, func(ctx context.Context, _ *Early) (err error) {
 		token, err = c.first(ctx, "v1/token", p.bases(e)...)
 		return err

@@ -33,7 +33,7 @@ func fetchAliYun(ctx context.Context, e *Env) (*instance.Instance, error) {
 	ctx, cancel := context.WithTimeout(ctx, l.all())
 	defer cancel()
 	var c *client
-	n, err := e.reach(ctx, want{Source: "AliYun"}, func(ctx context.Context, _ *Early) (err error) {
+	n, err := e.reach(ctx, want{Source: "AliYun", Limits: l}, func(ctx context.Context, _ *Early) (err error) {
 		c, err = e.withToken(ctx, "X-aliyun-ecs-metadata-token", l, e.addresses("AliYun", "http://100.100.100.200"))
 		return err
 	})

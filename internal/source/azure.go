@@ -46,7 +46,7 @@ func fetchAzure(ctx context.Context, e *Env) (*instance.Instance, error) {
 		return nil, fmt.Errorf("%w: the firmware has no product_uuid, which is the instance's id", ErrSilent)
 	}
 	media := e.azureDisc()
-	l := e.limits("Azure", limits{timeout: 30 * time.Second, pause: time.Second, tries: 10})
+	l := e.limits("Azure", limits{timeout: 30 * time.Second, pause: time.Second, tries: 10}).ofOne()
 	n, err := e.early(ctx, want{Source: "Azure"})
 	if err != nil && media == nil {
 		return nil, err
@@ -89,6 +89,8 @@ func (n *Early) wire() string {
 
 // azureMetadata asks for all; an old service knows no more than the second version.
 func (e *Env) azureMetadata(ctx context.Context, l limits) (*conf.Value, error) {
+	ctx, cancel := within(ctx, l.opening())
+	defer cancel()
 	c := &client{e: e, base: azureURL, header: map[string]string{"Metadata": "true"}, limits: l}
 	answer, err := e.Machine.Net.Fetch(ctx, c.request("?api-version=2021-08-01&extended=true"))
 	var status *machine.StatusError

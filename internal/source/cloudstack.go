@@ -30,7 +30,7 @@ func fetchCloudStack(ctx context.Context, e *Env) (*instance.Instance, error) {
 	ctx, cancel := context.WithTimeout(ctx, l.all())
 	defer cancel()
 	var c *client
-	n, err := e.reach(ctx, want{Source: "CloudStack"}, func(ctx context.Context, n *Early) error {
+	n, err := e.reach(ctx, want{Source: "CloudStack", Limits: l}, func(ctx context.Context, n *Early) error {
 		asking := &client{e: e, limits: l}
 		_, err := asking.first(ctx, "latest/meta-data/instance-id", routers(e, n)...)
 		if err == nil {

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"maps"
 	"path"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -18,34 +17,6 @@ import (
 	"openguest/internal/instance"
 	"openguest/internal/machine"
 )
-
-// limits are how long a cloud is waited for: datasource.NAME.max_wait, timeout, retries and sec_between_retries.
-type limits struct {
-	wait    time.Duration // for the first answer; 0: each address is asked once
-	timeout time.Duration // of one request
-	pause   time.Duration // between two tries
-	tries   int           // of one request, once the cloud has answered
-}
-
-// defaultLimits are cloud-init's for sources that have none of their own.
-func defaultLimits() limits { return limits{timeout: 10 * time.Second, pause: time.Second, tries: 6} }
-
-// limits are those of a source, with what the configuration says over them.
-func (e *Env) limits(source string, l limits) limits {
-	c := e.config(source)
-	l.wait = seconds(c.Get("max_wait"), l.wait)
-	l.timeout = seconds(c.Get("timeout"), l.timeout)
-	l.pause = seconds(c.Get("sec_between_retries"), l.pause)
-	if n, err := strconv.Atoi(scalar(c.Get("retries"))); err == nil && n >= 0 {
-		l.tries = n + 1
-	}
-	return l
-}
-
-// all is how long a cloud may take altogether, from the first question on.
-func (l limits) all() time.Duration {
-	return l.wait + time.Duration(l.tries)*(l.timeout+l.pause)
-}
 
 // A client asks one cloud.
 type client struct {
@@ -86,7 +57,7 @@ const headStartOfAddress = 150 * time.Millisecond
 // first asks for one name at several addresses, each a little later than the one before it, and settles on the first that
 // answers. It asks again until the wait is over; an answer that refuses ends the asking at its address.
 func (c *client) first(ctx context.Context, name string, bases ...string) (machine.Response, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, max(c.limits.wait, c.limits.timeout), fmt.Errorf("no answer within %v", max(c.limits.wait, c.limits.timeout)))
+	ctx, cancel := within(ctx, c.limits.opening())
 	defer cancel()
 	type outcome struct {
 		base   string
@@ -138,35 +109,6 @@ func inALine(errs []error) (all error) {
 func isRefusal(err error) bool {
 	var status *machine.StatusError
 	return errors.As(err, &status) && status.Status/100 == 4 && status.Status != 408 && status.Status != 429
-}
-
-// probeTime is how long a cloud is asked through the link's own address of IPv6 while a lease of IPv4 may be on its way, or
-// may be here and wait for its turn.
-const probeTime = time.Second
-
-// reach brings up a network, where that is needed, and settles on an address of the cloud through it. open is called
-// until it succeeds, and not again after that. Who has no error must call close of what it returns.
-func (e *Env) reach(ctx context.Context, w want, open func(ctx context.Context, n *Early) error) (*Early, error) {
-	isOpen := false
-	w.Works = func(ctx context.Context, n *Early) error {
-		if n.LinkLocal.IsValid() && !w.NoIPv4 {
-			var cancel func()
-			ctx, cancel = context.WithTimeoutCause(ctx, probeTime, fmt.Errorf("no answer over IPv6 within %v", probeTime))
-			defer cancel()
-		}
-		err := open(ctx, n)
-		isOpen = err == nil
-		return err
-	}
-	n, err := e.early(ctx, w)
-	if err != nil || isOpen {
-		return n, err
-	}
-	if err := open(ctx, n); err != nil {
-		n.close()
-		return nil, err
-	}
-	return n, nil
 }
 
 // nearAddresses are where most clouds have their metadata, through a network that early made. IPv4 comes first: where the

@@ -48,7 +48,7 @@ func fetchEC2(ctx context.Context, e *Env) (*instance.Instance, error) {
 	ctx, cancel := context.WithTimeout(ctx, l.all())
 	defer cancel()
 	var c *client
-	n, err := e.reach(ctx, want{Source: "Ec2", IPv6: true, Prefer: elasticFirst}, func(ctx context.Context, _ *Early) (err error) {
+	n, err := e.reach(ctx, want{Source: "Ec2", Limits: l, IPv6: true, Prefer: elasticFirst}, func(ctx context.Context, _ *Early) (err error) {
 		c, err = openEC2(ctx, e, cloud, l)
 		return err
 	})

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -45,10 +46,7 @@ func (t table) ask(ctx context.Context, e *Env, name string, list []string) (*in
 			return nil, Reason{s.Name, NotFound, m.Why}
 		}
 	}
-	in, err := s.Fetch(ctx, e)
-	if err == nil {
-		err = checkID(in.ID, e.Last)
-	}
+	in, err := s.fetch(ctx, e)
 	switch {
 	case err == nil:
 		return in, Reason{s.Name, Found, in.Detail}
@@ -59,6 +57,19 @@ func (t table) ask(ctx context.Context, e *Env, name string, list []string) (*in
 	}
 	e.warn("Getting data from %s failed: %v", s.Name, err)
 	return nil, Reason{s.Name, Silent, err.Error()}
+}
+
+// fetch asks, and notes how long it took where nobody answered.
+func (s *Source) fetch(ctx context.Context, e *Env) (*instance.Instance, error) {
+	asking, start := *e, time.Now()
+	in, err := s.Fetch(ctx, &asking)
+	if err == nil {
+		err = checkID(in.ID, e.Last)
+	}
+	if err != nil && e.Spent != nil {
+		e.Spent[s.Name] += time.Since(start) - asking.waited
+	}
+	return in, err
 }
 
 // maxID is how long the id of an instance may be, in bytes: it names a folder.

@@ -31,7 +31,7 @@ func fetchHetzner(ctx context.Context, e *Env) (*instance.Instance, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.limits.all())
 	defer cancel()
 	var answer machine.Response
-	n, err := e.reach(ctx, want{Source: "Hetzner", IPv6: true}, func(ctx context.Context, n *Early) (err error) {
+	n, err := e.reach(ctx, want{Source: "Hetzner", Limits: c.limits, IPv6: true}, func(ctx context.Context, n *Early) (err error) {
 		answer, err = c.first(ctx, "metadata", hetznerBases(e, n)...)
 		return err
 	})

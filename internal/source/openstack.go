@@ -29,7 +29,7 @@ func fetchOpenStack(ctx context.Context, e *Env) (*instance.Instance, error) {
 	c := &client{e: e, limits: e.limits("OpenStack", defaultLimits())}
 	var versions machine.Response
 	isOld := false
-	n, err := e.reach(ctx, want{Source: "OpenStack", IPv6: true}, func(ctx context.Context, n *Early) (err error) {
+	n, err := e.reach(ctx, want{Source: "OpenStack", Limits: c.limits, IPv6: true}, func(ctx context.Context, n *Early) (err error) {
 		addresses := e.addresses("OpenStack", e.nearAddresses(n)...)
 		if versions, err = c.first(ctx, "openstack", addresses...); isMissing(err) && c.speaksEC2(ctx, addresses) {
 			isOld, err = true, nil

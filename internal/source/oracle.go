@@ -37,7 +37,7 @@ func fetchOracle(ctx context.Context, e *Env) (*instance.Instance, error) {
 	c := &client{e: e, header: map[string]string{"Authorization": "Bearer Oracle"},
 		limits: e.limits("Oracle", limits{wait: 30 * time.Second, timeout: 5 * time.Second, pause: time.Second, tries: 6})}
 	var answer machine.Response
-	n, err := e.reach(ctx, want{Source: "Oracle", IPv6: true}, func(ctx context.Context, _ *Early) (err error) {
+	n, err := e.reach(ctx, want{Source: "Oracle", Limits: c.limits, IPv6: true}, func(ctx context.Context, _ *Early) (err error) {
 		answer, err = c.first(ctx, "instance/", oracleBases()...)
 		return err
 	})

@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
-	"time"
 
 	"openguest/internal/conf"
 	"openguest/internal/instance"
@@ -29,14 +28,12 @@ type onePage struct {
 
 // fetch asks for the document.
 func (p onePage) fetch(ctx context.Context, e *Env) (*instance.Instance, error) {
-	c := &client{e: e, base: p.address, limits: e.limits(p.source, p.limits)}
+	c := &client{e: e, base: p.address, limits: e.limits(p.source, p.limits).ofOne()}
 	if address := scalar(e.config(p.source).Get(p.key)); address != "" {
 		c.base = address
 	}
-	ctx, cancel := context.WithTimeout(ctx, c.limits.all())
-	defer cancel()
 	var answer machine.Response
-	n, err := e.reach(ctx, want{Source: p.source, Static: p.static}, func(ctx context.Context, _ *Early) (err error) {
+	n, err := e.reach(ctx, want{Source: p.source, Limits: c.limits, Static: p.static}, func(ctx context.Context, _ *Early) (err error) {
 		if answer, err = e.Machine.Net.Fetch(ctx, machine.Request{URL: c.base, Tries: c.limits.tries, Timeout: c.limits.timeout, Wait: c.limits.pause}); err != nil {
 			return fmt.Errorf("%w: %w", ErrSilent, err)
 		}
@@ -58,11 +55,6 @@ func (p onePage) fetch(ctx context.Context, e *Env) (*instance.Instance, error) 
 	in.Cloud, in.Platform = p.cloud, p.cloud
 	in.Subplatform = "metadata (" + machine.PublicURL(c.base) + ")"
 	return in, nil
-}
-
-// patient are the limits of clouds whose metadata may come up later than the machine.
-func patient(tries int) limits {
-	return limits{timeout: 2 * time.Second, pause: 2 * time.Second, tries: tries}
 }
 
 // textAt is the scalar at a path of plain data, as a text; empty where there is none.

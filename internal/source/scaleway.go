@@ -26,7 +26,7 @@ func fetchScaleway(ctx context.Context, e *Env) (*instance.Instance, error) {
 	c := &client{e: e, limits: e.limits("Scaleway", limits{wait: 2 * time.Second, timeout: 10 * time.Second, pause: time.Second, tries: 4})}
 	bases := e.addresses("Scaleway", "http://169.254.42.42", "http://[fd00:42::42]")
 	var answer machine.Response
-	n, err := e.reach(ctx, want{Source: "Scaleway", IPv6: true}, func(ctx context.Context, _ *Early) (err error) {
+	n, err := e.reach(ctx, want{Source: "Scaleway", Limits: c.limits, IPv6: true}, func(ctx context.Context, _ *Early) (err error) {
 		answer, err = c.first(ctx, "conf?format=json", bases...)
 		return err
 	})

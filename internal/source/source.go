@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"openguest/internal/conf"
 	"openguest/internal/instance"
@@ -80,6 +81,10 @@ type Env struct {
 	Seed    string   // the folder of seeds: /var/lib/cloud/seed
 	List    []string // the names that are looked at or asked; Detect and Find set it for Match
 
+	// Spent is how long each source was asked in this boot without an answer. Find adds to it; who keeps it from the local stage to
+	// the network stage has dead clouds cost their time once. It may be nil.
+	Spent map[string]time.Duration
+
 	// Last is the instance that this machine was last, as far as it is known; nil at a first boot.
 	Last *instance.Instance
 
@@ -87,6 +92,8 @@ type Env struct {
 	Deprecated func(format string, args ...any) // what works, but will not for ever
 	Info       func(format string, args ...any)
 	Debug      func(format string, args ...any)
+
+	waited time.Duration // for a network, while the source was not asked
 }
 
 // config is what the base configuration says about one source: datasource.NAME.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sort"
 	"strings"
 
 	"openguest/internal/machine"
@@ -12,34 +13,44 @@ import (
 // A volume is a logical volume that is to grow.
 type volume struct {
 	Grower
-	device machine.BlockDevice // its own
-	below  machine.BlockDevice // the physical volume that it is on
+	device machine.BlockDevice   // its own
+	below  []machine.BlockDevice // the physical volumes that it is on, the last one of a disk first
 	group  volumeGroup
 	name   string
 	gained int64 // extents
 }
 
-// volume grows a logical volume: the partition of its physical volume first, or a new one in the free room of the disk where
-// another partition stands behind it.
-func (g Grower) volume(ctx context.Context, b machine.BlockDevice) []Result {
+// volume grows a logical volume, when its group has taken the room behind its physical volumes.
+func (g Grower) volume(ctx context.Context, b machine.BlockDevice) (results []Result) {
 	v, why := g.findVolume(b)
 	if why != "" {
 		return []Result{skipped(b.Path(), "%s", why)}
 	}
-	results, size := v.room()
-	if hasFailed(results) {
-		return results
-	}
-	err := v.resize(ctx, size)
-	if err == nil && size == v.below.Size {
-		var more []Result
-		more, err = v.another(ctx)
+	for _, below := range v.below {
+		more, err := v.take(ctx, below)
 		results = append(results, more...)
+		switch {
+		case err != nil:
+			return append(results, failed(b.Path(), err))
+		case hasFailed(more):
+			return results
+		}
 	}
-	if err == nil {
-		return append(results, v.extend(ctx))
+	return append(results, v.extend(ctx))
+}
+
+// take has the group take the room behind a physical volume: its partition grows, and where another one stands in the way, the room
+// behind that becomes a new partition.
+func (v *volume) take(ctx context.Context, below machine.BlockDevice) ([]Result, error) {
+	results, size := v.room(below)
+	if hasFailed(results) {
+		return results, nil
 	}
-	return append(results, failed(b.Path(), err))
+	if err := v.resize(ctx, below, size); err != nil {
+		return results, err
+	}
+	more, err := v.another(ctx, below, below.Start+size)
+	return append(results, more...), err
 }
 
 func hasFailed(results []Result) bool {
@@ -51,21 +62,24 @@ func (g Grower) findVolume(b machine.BlockDevice) (v *volume, why string) {
 	if g.Volumes == NoVolumes {
 		return nil, "it is a logical volume, and growpart.lvm is false"
 	}
-	below := g.Facts.Below(b)
-	if len(below) != 1 {
-		return nil, fmt.Sprintf("it is a logical volume on %d physical ones; grow it by hand", len(below))
+	v = &volume{Grower: g, device: b, below: g.Facts.Below(b)}
+	if len(v.below) == 0 {
+		return nil, "the kernel does not say what it is made of"
 	}
-	v = &volume{Grower: g, device: b, below: below[0]}
-	if v.below.Mapped != "" {
-		return nil, "its physical volume is made by device mapper; grow that first"
+	sort.SliceStable(v.below, func(i, j int) bool { return v.below[i].Start > v.below[j].Start })
+	for _, below := range v.below {
+		if below.Mapped != "" {
+			return nil, "its physical volume is made by device mapper; grow that first"
+		}
 	}
-	block, err := g.Blocks.Open(v.below.Path())
+	path := v.below[0].Path()
+	block, err := g.Blocks.Open(path)
 	if err != nil {
 		return nil, err.Error()
 	}
 	defer block.Close()
 	if v.group, _, err = readGroup(block); err != nil {
-		return nil, fmt.Sprintf("%s: %v", v.below.Path(), err)
+		return nil, fmt.Sprintf("%s: %v", path, err)
 	}
 	if v.name = v.find(b.Mapped); v.name == "" {
 		return nil, fmt.Sprintf("the group %s has no volume %s", v.group.name, b.Mapped)
@@ -119,21 +133,21 @@ func (v *volume) isSwap(name string) bool {
 	return false
 }
 
-// room grows the partition of the physical volume; a whole disk has grown already.
-func (v *volume) room() (results []Result, size int64) {
-	if v.below.Partition == 0 {
-		return nil, v.below.Size
+// room grows the partition of a physical volume; a whole disk has grown already.
+func (v *volume) room(below machine.BlockDevice) (results []Result, size int64) {
+	if below.Partition == 0 {
+		return nil, below.Size
 	}
-	r := v.partition(v.below)
+	r := v.partition(below)
 	if r.Outcome == Changed {
 		return []Result{r}, r.To
 	}
-	return []Result{r}, v.below.Size
+	return []Result{r}, below.Size
 }
 
-// resize has the group take the room of its physical volume.
-func (v *volume) resize(ctx context.Context, size int64) error {
-	block, err := v.Blocks.Open(v.below.Path())
+// resize has the group take the room of a physical volume.
+func (v *volume) resize(ctx context.Context, below machine.BlockDevice, size int64) error {
+	block, err := v.Blocks.Open(below.Path())
 	if err != nil {
 		return err
 	}
@@ -141,12 +155,12 @@ func (v *volume) resize(ctx context.Context, size int64) error {
 	id := machine.Probe(block).UUID
 	at := slices.IndexFunc(v.group.physical, func(p physicalVolume) bool { return p.id == id })
 	if at < 0 {
-		return fmt.Errorf("the group %s does not know the physical volume %s", v.group.name, v.below.Path())
+		return fmt.Errorf("the group %s does not know the physical volume %s", v.group.name, below.Path())
 	}
 	p := v.group.physical[at]
 	if more := (size-p.start)/v.group.extent - p.extents; more > 0 {
 		v.gained += more
-		return v.do(ctx, "pvresize", v.below.Path())
+		return v.do(ctx, "pvresize", below.Path())
 	}
 	return nil
 }
@@ -154,19 +168,19 @@ func (v *volume) resize(ctx context.Context, size int64) error {
 // leastVolume is how much room a new physical volume must have to be worth a partition.
 const leastVolume = 64 << 20
 
-// another makes a new physical volume in the free room of the disk.
-func (v *volume) another(ctx context.Context) ([]Result, error) {
-	if v.below.Partition == 0 {
+// another makes a new physical volume in the free room of a disk, behind a place.
+func (v *volume) another(ctx context.Context, below machine.BlockDevice, behind int64) ([]Result, error) {
+	if below.Partition == 0 {
 		return nil, nil
 	}
-	path := machine.BlockDevice{Name: v.below.Parent}.Path()
+	path := machine.BlockDevice{Name: below.Parent}.Path()
 	t, err := v.Table(path)
 	if err != nil {
 		return nil, err
 	}
 	p, isNew := v.unfinished(t, path)
 	if p.Number == 0 {
-		if p, isNew = t.addVolume(v.below.Start + v.below.Size); !isNew {
+		if p, isNew = t.addVolume(behind); !isNew {
 			return nil, nil
 		}
 	}

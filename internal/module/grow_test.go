@@ -11,14 +11,14 @@ import (
 )
 
 // addTables reads what stands on the disks of a scene: "NAME gpt" or "NAME mbr" is a disk with a table of its partitions, as the
-// disk was when it ended behind the last of them; "PARTITION SIZE" is how much an ext4 on it has taken; "PARTITION lvm
-// VOLUME=EXTENTS..." is a physical volume of the group "my-vg", with extents of 4 MiB.
+// disk was when it ended behind the last of them; "PARTITION SIZE" is how much an ext4 on it has taken; "PARTITION,... lvm
+// VOLUME=EXTENTS..." are the physical volumes of the group "my-vg", with extents of 4 MiB.
 func addTables(t *testing.T, lines string, blocks machine.FakeBlocks) {
 	t.Helper()
 	for line := range strings.Lines(lines) {
 		words := strings.Fields(line)
 		if len(words) > 2 && words[1] == "lvm" {
-			addGroup(t, blocks, "/dev/"+words[0], words[2:])
+			addGroup(t, blocks, strings.Split(words[0], ","), words[2:])
 			continue
 		}
 		if len(words) != 2 {
@@ -80,27 +80,38 @@ func findPartition(t *testing.T, blocks machine.FakeBlocks, device string) (*mac
 	return nil, machine.Extent{}
 }
 
-// addGroup writes what LVM writes onto a physical volume that fills its partition.
-func addGroup(t *testing.T, blocks machine.FakeBlocks, device string, volumes []string) {
+// addGroup writes what LVM writes onto physical volumes that fill their partitions.
+func addGroup(t *testing.T, blocks machine.FakeBlocks, names, volumes []string) {
 	t.Helper()
-	b, e := findPartition(t, blocks, device)
-	id := "abcdefghijklmnopqrstuvwxyz012345"
 	var text strings.Builder
-	fmt.Fprintf(&text, "my-vg {\nid = \"x\"\nflags = []\nextent_size = 8192 # 4 MiB\nphysical_volumes {\npv0 {\nid = \"%s-%s-%s-%s-%s-%s-%s\"\npe_start = 2048\npe_count = %d\n}\n}\nlogical_volumes {\n",
-		id[:6], id[6:10], id[10:14], id[14:18], id[18:22], id[22:26], id[26:], (e.Size-1<<20)/(4<<20))
+	text.WriteString("my-vg {\nid = \"x\"\nflags = []\nextent_size = 8192 # 4 MiB\nphysical_volumes {\n")
+	for i, name := range names {
+		_, e := findPartition(t, blocks, "/dev/"+name)
+		id := volumeID(i)
+		fmt.Fprintf(&text, "pv%d {\nid = \"%s-%s-%s-%s-%s-%s-%s\"\npe_start = 2048\npe_count = %d\n}\n",
+			i, id[:6], id[6:10], id[10:14], id[14:18], id[18:22], id[22:26], id[26:], (e.Size-1<<20)/(4<<20))
+	}
+	text.WriteString("}\nlogical_volumes {\n")
 	for _, v := range volumes {
 		name, extents, _ := strings.Cut(v, "=")
 		fmt.Fprintf(&text, "%s {\nsegment_count = 1\nsegment1 {\nstart_extent = 0\nextent_count = %s\ntype = \"striped\"\nstripes = [\n\"pv0\", 0\n]\n}\n}\n", name, extents)
 	}
 	text.WriteString("}\n}\nversion = 1\n\x00")
-	label := append([]byte("LABELONE\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x20\x00\x00\x00LVM2 001"), id...)
-	numbers := func(list ...uint64) (raw []byte) {
-		for _, n := range list {
-			raw = binary.LittleEndian.AppendUint64(raw, n)
-		}
-		return raw
+	for i, name := range names {
+		b, e := findPartition(t, blocks, "/dev/"+name)
+		label := append([]byte("LABELONE\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x20\x00\x00\x00LVM2 001"), volumeID(i)...)
+		b.WriteAt(append(label, numbers(uint64(e.Size), 1<<20, 0, 0, 0, 4096, 1<<20-4096, 0, 0)...), e.Start+512)
+		b.WriteAt(append([]byte("\x00\x00\x00\x00 LVM2 x[5A%r0N*>\x01\x00\x00\x00"), numbers(4096, 1<<20-4096, 512, uint64(text.Len()))...), e.Start+4096)
+		b.WriteAt([]byte(text.String()), e.Start+4096+512)
 	}
-	b.WriteAt(append(label, numbers(uint64(e.Size), 1<<20, 0, 0, 0, 4096, 1<<20-4096, 0, 0)...), e.Start+512)
-	b.WriteAt(append([]byte("\x00\x00\x00\x00 LVM2 x[5A%r0N*>\x01\x00\x00\x00"), numbers(4096, 1<<20-4096, 512, uint64(text.Len()))...), e.Start+4096)
-	b.WriteAt([]byte(text.String()), e.Start+4096+512)
+}
+
+// volumeID is that of a physical volume.
+func volumeID(i int) string { return fmt.Sprintf("abcdefghijklmnopqrstuvwxyz01234%d", i) }
+
+func numbers(list ...uint64) (raw []byte) {
+	for _, n := range list {
+		raw = binary.LittleEndian.AppendUint64(raw, n)
+	}
+	return raw
 }

@@ -94,12 +94,14 @@ func (p *program) diskGrowCommand() *cobra.Command {
 func (p *program) showGrown(results []disk.Result, dry bool) {
 	for _, r := range results {
 		line := r.String()
-		if dry && r.Outcome == disk.Changed {
+		switch {
+		case dry && r.Outcome == disk.Changed:
 			line = strings.Replace(line, ": grown", ": would grow", 1)
-		}
-		fmt.Fprintln(p.stdout, line)
-		if r.Outcome == disk.Failed {
+		case dry && errors.Is(r.Err, machine.ErrUnknown):
+			line = r.Name + ": would grow with its device"
+		case r.Outcome == disk.Failed:
 			p.status = 1
 		}
+		fmt.Fprintln(p.stdout, line)
 	}
 }

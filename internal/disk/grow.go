@@ -168,8 +168,8 @@ func partitionDetail(known int64, before, after Partition) string {
 
 // why says what keeps a partition from growing.
 func (t *Table) why(p Partition) string {
-	for _, other := range t.Partitions {
-		if other.Start > p.Start && !other.Logical && other.Start-p.End() < worth {
+	for _, other := range t.taken() {
+		if other.Start > p.Start && other.Logical == p.Logical && other.Number != p.Number {
 			return fmt.Sprintf("partition %d begins behind it", other.Number)
 		}
 	}

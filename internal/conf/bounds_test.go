@@ -8,6 +8,8 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+
+	"openguest/internal/yaml"
 )
 
 // bombs are documents that stand for more than memory holds, nest deeper than a stack does, or cost more than they are
@@ -23,7 +25,7 @@ var bombs = []struct{ name, text, reason string }{
 	{"deep mappings", deepMappings(3000), "more than 200 lists and mappings in each other"},
 	{"deep by aliases", deepAliases(1000), "more than 200 lists and mappings in each other"},
 	{"merges in merges", "x: &a0 {}\n" + deepMerges(5000) + "<<: *a5000\n", "more than 200 anchors in each other"},
-	{"too long", "a: " + strings.Repeat("x", maxDocument), "more than 16 MiB"},
+	{"too long", "a: " + strings.Repeat("x", yaml.MaxBytes), "more than 16 MiB"},
 	{"a cycle", "a: &a [*a]", "it is itself part of"},
 	{"a cycle by merge", "a: &a {<<: *a}", "it is itself part of"},
 	{"long merge", "a: &a {x: 1}\nb: {<<: [" + strings.Repeat("*a, ", 5000) + "*a]}\n", ""},
@@ -31,11 +33,24 @@ var bombs = []struct{ name, text, reason string }{
 	{"many wide merges", "a: &a {" + manyKeys(5000) + "}\n" + strings.Repeat("- {<<: *a}\n", 3), "this is no YAML"},
 	{"commas", "[" + strings.Repeat("a,", 8_000_000) + "]", "more than 60000 parts"},
 	{"lines", strings.Repeat("key: value\n", 1_000_000), "more than 60000 parts"},
-	{"tags", "- " + strings.Repeat("! ", 1_000_000), "more than 60000 parts"},
-	{"anchors", "- " + strings.Repeat("&a ", 1_000_000), "more than 60000 parts"},
-	{"quotes", strings.Repeat(`""`, 1_000_000), "more than 60000 parts"},
-	{"comments", "a:\n" + strings.Repeat("# x\n", 1_000_000), "more than 60000 parts"},
-	{"tag directives", strings.Repeat("%TAG !a! b\n", 100_000) + "---\na: 1", "more than 100 lines of directives"},
+	{"tags", strings.Repeat("- !\n", 1_000_000), "more than 60000 parts"},
+	{"anchors", strings.Repeat("- &a\n", 1_000_000), "more than 60000 parts"},
+	{"quotes", strings.Repeat("\"\": ''\n", 1_000_000), "more than 60000 parts"},
+	{"tags of one value", "- " + strings.Repeat("! ", 1_000_000), "this is no YAML"},
+	{"anchors of one value", "- " + strings.Repeat("&a ", 1_000_000), "this is no YAML"},
+	{"quotes in a row", strings.Repeat(`""`, 1_000_000), "this is no YAML"},
+	{"comments", "a:\n" + strings.Repeat("# x\n", 1_000_000), ""},
+	{"tag directives", tagDirectives(100_000) + "---\na: 1", "more than 100 lines of directives"},
+	{"one tag directive", strings.Repeat("%TAG !a! b\n", 100_000) + "---\na: 1", "this is no YAML"},
+	{"unknown directives", strings.Repeat("%A b\n", 100_000) + "---\na: 1", "more than 100 lines of directives"},
+	{"question marks", "[" + strings.Repeat("?,", 1_000_000) + "]", "more than 60000 parts"},
+	{"colons", "[" + strings.Repeat(":,", 1_000_000) + "]", "this is no YAML"},
+	{"handles", "[" + strings.Repeat("!a,", 1_000_000) + "]", "this is no YAML"},
+	{"spaces", strings.Repeat(strings.Repeat(" ", 1000)+"\n", 10_000) + "a: 1", ""},
+	{"a long folded text", "a: >\n" + strings.Repeat("  x\n\n   y\n", 1_000_000), ""},
+	{"a long plain text", "a: " + strings.Repeat("x\n\n  y z ", 1_000_000), ""},
+	{"a long quoted text", "a: \"" + strings.Repeat("x\n\n  y\\n\\\n ", 700_000) + "\"", ""},
+	{"closing brackets", strings.Repeat("]", 1_000_000), "this is no YAML"},
 	{"digits", "a: " + strings.Repeat("9", 1_000_000), "this looks like a number, but is none"},
 	{"sixties", "a: 1" + strings.Repeat(":59", 1_000_000), "this looks like a number, but is none"},
 	{"a long key", strings.Repeat("a", 1_000_000) + ": 1", "a key has more than 1024 characters"},
@@ -48,6 +63,14 @@ func laughs(first, more string) string {
 		text += fmt.Sprintf(more, i, i, strings.TrimSuffix(strings.Repeat(fmt.Sprintf("*a%d, ", i-1), 10), ", "))
 	}
 	return text
+}
+
+func tagDirectives(n int) string {
+	var out strings.Builder
+	for i := range n {
+		fmt.Fprintf(&out, "%%TAG !a%d! b\n", i)
+	}
+	return out.String()
 }
 
 func deepMappings(n int) string {
@@ -108,7 +131,7 @@ func TestBombs(t *testing.T) {
 func TestDearestDocument(t *testing.T) {
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	_, _, err := Parse("dear", []byte("["+strings.Repeat("a,", maxSigns-2)+"]"))
+	_, _, err := Parse("dear", []byte("["+strings.Repeat("a,", yaml.MaxSigns-2)+"]"))
 	runtime.ReadMemStats(&after)
 	if used := after.TotalAlloc - before.TotalAlloc; err != nil || used > 128<<20 {
 		t.Errorf("%d MiB were used, and not all at the same time: %v", used>>20, err)

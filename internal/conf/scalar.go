@@ -10,17 +10,14 @@ import (
 	"strings"
 	"time"
 
-	"go.yaml.in/yaml/v4"
+	"openguest/internal/yaml"
 )
 
 // scalar reads a scalar as PyYAML's resolver and constructor do.
 func (r *reader) scalar(n *yaml.Node) (*Value, error) {
-	v := &Value{Kind: String, Text: n.Value, Origin: r.at(n)}
-	if n.Style&(yaml.DoubleQuotedStyle|yaml.SingleQuotedStyle|yaml.LiteralStyle|yaml.FoldedStyle) == 0 {
-		v.Plain = n.Value
-	}
+	v := stringValue(n, r.at(n))
 	switch {
-	case n.Style&yaml.TaggedStyle != 0:
+	case n.Tag != "" && n.Tag != "!":
 		return r.tagged(v, n)
 	case !isPlain(n) && n.Tag != "!":
 	case n.Value == "=" || n.Value == "<<":
@@ -32,6 +29,15 @@ func (r *reader) scalar(n *yaml.Node) (*Value, error) {
 		}
 	}
 	return v, nil
+}
+
+// stringValue is a scalar as it is written.
+func stringValue(n *yaml.Node, at Origin) *Value {
+	v := &Value{Kind: String, Text: n.Value, Origin: at}
+	if n.Style == yaml.Plain {
+		v.Plain = n.Value
+	}
+	return v
 }
 
 // tagged reads a scalar that has a tag, such as !!int.
@@ -48,19 +54,19 @@ func (r *reader) tagged(v *Value, n *yaml.Node) (*Value, error) {
 
 func kindOfTag(tag string) (kind Kind, ok bool) {
 	switch tag {
-	case "!!str":
+	case yaml.CoreTags + "str":
 		return String, true
-	case "!!null":
+	case yaml.CoreTags + "null":
 		return Null, true
-	case "!!bool":
+	case yaml.CoreTags + "bool":
 		return Bool, true
-	case "!!int":
+	case yaml.CoreTags + "int":
 		return Int, true
-	case "!!float":
+	case yaml.CoreTags + "float":
 		return Float, true
-	case "!!timestamp":
+	case yaml.CoreTags + "timestamp":
 		return Time, true
-	case "!!binary":
+	case yaml.CoreTags + "binary":
 		return Bytes, true
 	}
 	return String, false

@@ -3,19 +3,17 @@ package conf
 import (
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strconv"
 	"strings"
 
-	"go.yaml.in/yaml/v4"
+	"openguest/internal/yaml"
 )
 
-// What a document may be at most. A small text with aliases may stand for a huge tree.
+// What a document may stand for at most. A small text with aliases may stand for a huge tree.
 const (
-	maxDocument = 16 << 20  // bytes
-	maxNodes    = 1_000_000 // values, aliases followed
-	maxDepth    = 200       // collections in collections
+	maxNodes = 1_000_000     // values, aliases followed
+	maxDepth = yaml.MaxDepth // collections in collections
 )
 
 // Parse reads one document of YAML 1.1 as PyYAML's safe_load does. part names the text in origins. An empty document is
@@ -37,7 +35,7 @@ func Parse(part string, text []byte) (*Value, []Problem, error) {
 	return v, r.warnings, nil
 }
 
-// reader builds Values of the YAML library's nodes.
+// reader builds Values of the nodes of a document.
 type reader struct {
 	part     string
 	warnings []Problem
@@ -81,65 +79,27 @@ func (r *reader) fail(o Origin, hint, format string, args ...any) error {
 }
 
 // document parses the only document of a text; nil where it is empty.
-func (r *reader) document(data []byte) (*yaml.Node, error) {
-	if err := checkText(r.part, data); err != nil {
-		return nil, err
+func (r *reader) document(text []byte) (*yaml.Node, error) {
+	node, err := yaml.Parse(text)
+	var wrong *yaml.Error
+	if !errors.As(err, &wrong) {
+		return node, err
 	}
-	text := string(data)
-	outline := survey(r.part, text)
-	if outline.costly {
-		return nil, *outline.problem
+	hint := wrong.Hint
+	if strings.Contains(wrong.Text, "{{") || strings.Contains(wrong.Text, "{%") {
+		hint = hintTemplate
 	}
-	if outline.problem == nil {
-		return r.decode(spaceComments(text, outline.joints))
-	}
-	var earlier Problem // the first mistake is the one to mend
-	_, err := r.decode(spaceComments(text[:outline.stop], outline.joints))
-	if errors.As(err, &earlier) && earlier.Origin.Line < outline.problem.Origin.Line {
-		return nil, earlier
-	}
-	return nil, *outline.problem
+	return nil, Problem{Origin: Origin{r.part, wrong.Line, wrong.Column}, Message: wrong.Message, Hint: hint}
 }
 
-func (r *reader) decode(text string) (*yaml.Node, error) {
-	text = strings.TrimPrefix(text, "\ufeff")
-	d := yaml.NewDecoder(strings.NewReader(text))
-	var doc, more yaml.Node
-	if err := d.Decode(&doc); errors.Is(err, io.EOF) {
-		return nil, nil
-	} else if err != nil {
-		return nil, r.syntax(err, text)
-	}
-	if err := d.Decode(&more); err == nil {
-		return nil, r.fail(r.at(&more), "remove the line ---", "a second document begins here; only one is read")
-	} else if !errors.Is(err, io.EOF) {
-		return nil, r.syntax(err, text)
-	}
-	if len(doc.Content) == 0 {
-		return nil, nil
-	}
-	return doc.Content[0], nil
-}
-
-// spaceComments is a text with a space before some of its comments: this library wants one after a quote or bracket, PyYAML does not.
-func spaceComments(text string, comments []int) string {
-	if len(comments) == 0 {
-		return text
-	}
-	var out strings.Builder
-	start := 0
-	for _, at := range comments {
-		out.WriteString(text[start:at] + " ")
-		start = at
-	}
-	return out.String() + text[start:]
-}
+// hintTemplate is for the braces of a template that is none: to YAML they are mappings.
+const hintTemplate = "for a template, the first line is `## template: jinja`; otherwise put quotes around {{ … }}"
 
 // value builds the Value of a node. What an anchor names is built once, and shared by its aliases.
 func (r *reader) value(n *yaml.Node) (*Value, error) {
 	named := n
-	if n.Kind == yaml.AliasNode {
-		named = n.Alias
+	if n.Kind == yaml.Alias {
+		named = n.Content[0]
 	}
 	if named.Anchor == "" {
 		return r.build(n)
@@ -168,9 +128,9 @@ func (r *reader) anchored(n *yaml.Node) (*Value, error) {
 
 func (r *reader) build(n *yaml.Node) (*Value, error) {
 	switch n.Kind {
-	case yaml.SequenceNode:
+	case yaml.Sequence:
 		return r.list(n)
-	case yaml.MappingNode:
+	case yaml.Mapping:
 		return r.mapping(n)
 	}
 	return r.scalar(n)
@@ -212,8 +172,8 @@ func (r *reader) weigh(v *Value) (*Value, error) {
 }
 
 func (r *reader) list(n *yaml.Node) (*Value, error) {
-	pairs := n.Tag == "!!omap" || n.Tag == "!!pairs"
-	if !pairs && !tagged(n, "!!seq") {
+	pairs := n.Tag == yaml.CoreTags+"omap" || n.Tag == yaml.CoreTags+"pairs"
+	if !pairs && !tagged(n, yaml.CoreTags+"seq") {
 		return nil, r.badTag(n)
 	}
 	v := &Value{Kind: List, Origin: r.at(n), Items: make([]*Value, 0, len(n.Content))}
@@ -242,13 +202,18 @@ func (r *reader) pair(v *Value) (*Value, error) {
 func tagged(n *yaml.Node, tag string) bool { return n.Tag == "" || n.Tag == "!" || n.Tag == tag }
 
 func (r *reader) badTag(n *yaml.Node) error {
-	return r.fail(r.at(n), "put quotes around a text that begins with !", "the tag %s is not known here", n.Tag)
+	name := n.Tag
+	if rest, core := strings.CutPrefix(name, yaml.CoreTags); core {
+		name = "!!" + rest
+	}
+	return r.fail(r.at(n), "put quotes around a text that begins with !", "the tag %s is not known here", name)
 }
 
 // mapping builds a Map. Of a key that is there twice the last counts; what is merged in by << counts where there is no
 // key of its own. A !!set is a mapping to nulls.
 func (r *reader) mapping(n *yaml.Node) (*Value, error) {
-	if n.Tag != "!!set" && !tagged(n, "!!map") {
+	isSet := n.Tag == yaml.CoreTags+"set"
+	if !isSet && !tagged(n, yaml.CoreTags+"map") {
 		return nil, r.badTag(n)
 	}
 	m := &mappingBuilder{index: make(map[string]int, len(n.Content)/2)}
@@ -272,7 +237,7 @@ func (r *reader) mapping(n *yaml.Node) (*Value, error) {
 		if err != nil {
 			return nil, err
 		}
-		if n.Tag == "!!set" {
+		if isSet {
 			value = &Value{Text: "None", Origin: key.Origin}
 		}
 		id := keyID(key)
@@ -325,7 +290,7 @@ func keyID(key *Value) string {
 }
 
 func isMerge(key *yaml.Node) bool {
-	return key.Kind == yaml.ScalarNode && (key.Value == "<<" && isPlain(key) || key.Tag == "!!merge" && key.Style&yaml.TaggedStyle != 0)
+	return key.Kind == yaml.Scalar && (key.Value == "<<" && isPlain(key) || key.Tag == yaml.CoreTags+"merge")
 }
 
 // merge adds what << names: a mapping, or a list of such, of which the first counts most.
@@ -353,8 +318,8 @@ func (r *reader) merge(m *mappingBuilder, n *yaml.Node) error {
 }
 
 func (r *reader) key(n *yaml.Node) (*Value, error) {
-	if n.Kind == yaml.ScalarNode && n.Value == "=" && isPlain(n) {
-		return &Value{Kind: String, Text: "=", Plain: "=", Origin: r.at(n)}, nil
+	if n.Kind == yaml.Scalar && (n.Value == "=" && isPlain(n) || n.Tag == yaml.CoreTags+"value") {
+		return stringValue(n, r.at(n)), nil
 	}
 	key, err := r.value(n)
 	if err != nil {
@@ -371,6 +336,4 @@ func (r *reader) key(n *yaml.Node) (*Value, error) {
 }
 
 // isPlain says that a scalar is neither quoted nor tagged.
-func isPlain(n *yaml.Node) bool {
-	return n.Style&(yaml.DoubleQuotedStyle|yaml.SingleQuotedStyle|yaml.LiteralStyle|yaml.FoldedStyle|yaml.TaggedStyle) == 0
-}
+func isPlain(n *yaml.Node) bool { return n.Style == yaml.Plain && n.Tag == "" }

@@ -26,7 +26,8 @@ const root = "../.."
 // rooms says which rooms each room may use. Arrows only go up this list.
 var rooms = map[string][]string{
 	"instance": {},
-	"conf":     {"instance"},
+	"yaml":     {},
+	"conf":     {"instance", "yaml"},
 	"jinja":    {},
 	"machine":  {"instance"},
 	"source":   {"instance", "machine", "conf"},

@@ -88,7 +88,7 @@ func TestRPMLint(t *testing.T) {
 // Row B23: the init scripts run under the smallest shells.
 func TestScriptsLint(t *testing.T) {
 	tool(t, "shellcheck", "dash")
-	for _, pattern := range []string{"sysvinit/*", "openrc/*", "deb/p*", "rpm/p*"} {
+	for _, pattern := range []string{"sysvinit/*", "openrc/*", "deb/p*", "rpm/p*", "hotplug/*"} {
 		files, err := filepath.Glob(filepath.Join(dist, pattern))
 		if err != nil || len(files) == 0 {
 			t.Fatalf("%s: %v, %d files", pattern, err, len(files))

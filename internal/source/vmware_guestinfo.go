@@ -17,13 +17,23 @@ type guestData struct {
 	way    string // "envvar" or "guestinfo", as cloud-init calls it
 	key    string // of the metadata there
 	values map[string]string
+	config []byte // what guest customization says besides, as configuration
 }
 
-// fetchVMware reads the environment, else guestinfo. Both are local: no network is needed.
-func fetchVMware(_ context.Context, e *Env) (*instance.Instance, error) {
+// fetchVMware reads the environment, else guestinfo, else what VMware's tools left to be carried out once. All are local: no
+// network is needed. Where nothing is there any more, the machine stays what it was made.
+func fetchVMware(ctx context.Context, e *Env) (*instance.Instance, error) {
 	data, err := guestDataOf(e)
-	if err != nil {
+	if err == nil && data == nil && e.isOnVMware() {
+		data, err = e.customized(ctx)
+	}
+	switch last := e.Last; {
+	case err != nil:
 		return nil, err
+	case data == nil && last != nil && last.Source == "VMware":
+		return last, nil
+	case data == nil:
+		return nil, fmt.Errorf("%w: neither VMX_GUESTINFO in the environment nor guestinfo nor guest customization has anything", ErrAbsent)
 	}
 	meta, err := guestMeta(e, data)
 	if err != nil {
@@ -39,6 +49,7 @@ func fetchVMware(_ context.Context, e *Env) (*instance.Instance, error) {
 	}
 	in.Source, in.Detail, in.Mode = "VMware", "DataSourceVMware [seed="+data.way+"]", modeNet
 	in.Cloud, in.Platform, in.Subplatform = cmp.Or(in.Cloud, "vmware"), "vmware", data.way+" ("+data.key+")"
+	in.Config = data.config
 	in.UserData, in.VendorData, in.Network = []byte(data.values["userdata"]), []byte(data.values["vendordata"]), network
 	in.Metadata["instance-id"] = in.ID
 	in.Keys = nil
@@ -48,10 +59,23 @@ func fetchVMware(_ context.Context, e *Env) (*instance.Instance, error) {
 			break
 		}
 	}
-	if meta.Get("redact") != nil || meta.Get("cleanup-guestinfo") != nil {
-		e.warn("the metadata asks for keys of guestinfo to be redacted; that is not supported yet, and they stay")
+	if data.way == "guestinfo" {
+		e.redactGuestInfo(ctx, meta)
 	}
 	return in, nil
+}
+
+// redactGuestInfo empties the keys that the metadata names. What stands there then is YAML.
+func (e *Env) redactGuestInfo(ctx context.Context, meta *conf.Value) {
+	keys := meta.Get("redact")
+	if keys == nil {
+		keys = meta.Get("cleanup-guestinfo")
+	}
+	for _, key := range keys.Strings() {
+		e.info("clearing guestinfo.%s", key)
+		e.tellVMware(ctx, "info-set guestinfo."+key+" ---")
+		e.tellVMware(ctx, "info-set guestinfo."+key+".encoding  ")
+	}
 }
 
 // hardwareID is the firmware's uuid. The machine keeps its id where that is the same, written another way: old kernels write
@@ -64,7 +88,7 @@ func (e *Env) hardwareID() string {
 	return id
 }
 
-// guestDataOf is what there is in the first place that holds anything.
+// guestDataOf is what there is in the environment or in guestinfo; nil where that is nothing.
 func guestDataOf(e *Env) (*guestData, error) {
 	f := e.Machine.Facts
 	places := []*guestData{{way: "envvar", key: "VMX_GUESTINFO_METADATA"}, {way: "guestinfo", key: "guestinfo.metadata"}}
@@ -75,18 +99,17 @@ func guestDataOf(e *Env) (*guestData, error) {
 		func(key string) string { return guestInfo(e, key) },
 	}
 	for i, from := range places {
-		if i == 0 && f.Environment("VMX_GUESTINFO") == "" || i == 1 && f.Virtualization() != "vmware" {
+		if i == 0 && f.Environment("VMX_GUESTINFO") == "" || i == 1 && !e.isOnVMware() {
 			continue
 		}
 		if err := from.read(read[i]); err != nil || len(from.values) > 0 {
 			return from, err
 		}
 	}
-	if m := matchVMware(f, e); m.Found {
-		return nil, fmt.Errorf("%w: %s; guest customization by VMware's tools is not supported yet", ErrSilent, m.Why)
-	}
-	return nil, fmt.Errorf("%w: neither VMX_GUESTINFO in the environment nor guestinfo holds metadata, userdata or vendordata", ErrAbsent)
+	return nil, nil
 }
+
+func (e *Env) isOnVMware() bool { return e.Machine.Facts.Virtualization() == "vmware" }
 
 // read takes in the three values, as their encodings say.
 func (d *guestData) read(get func(key string) string) error {

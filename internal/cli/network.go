@@ -148,7 +148,7 @@ func (p *program) model(c *cobra.Command, f conversion) (*network.Model, network
 		return nil, host, fmt.Errorf("read the description: %w", err)
 	}
 	document := conf.Of(text, conf.Origin{Part: f.in, Line: 1, Col: 1})
-	if f.kind != "eni" && f.kind != "initramfs" {
+	if !network.IsText(f.kind) {
 		v, problems, err := conf.Parse(f.in, []byte(text))
 		if err != nil {
 			return nil, host, err

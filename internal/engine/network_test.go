@@ -123,13 +123,15 @@ func TestNetworkDisabled(t *testing.T) {
 func TestNetworkSources(t *testing.T) {
 	const cmdline = "-- proc/cmdline --\nnetwork-config=dmVyc2lvbjogMgpldGhlcm5ldHM6IHtmcm9tLWNtZGxpbmU6IHtkaGNwNDogdHJ1ZX19Cg==\n"
 	const image = "-- etc/cloud/cloud.cfg.d/net.cfg --\nnetwork: {version: 2, ethernets: {from-image: {dhcp4: true}}}\n"
+	const kernel = "-- proc/cmdline --\nip=from-kernel:dhcp\n"
 	cloud := described("i", "v2", "version: 2\nethernets: {from-cloud: {dhcp4: true}}\n")
 	for _, c := range []struct {
 		files string
 		in    *instance.Instance
 		want  string
 	}{
-		{cmdline + image, cloud, "from-cmdline"}, {image, cloud, "from-image"}, {"", cloud, "from-cloud"},
+		{cmdline + image, cloud, "from-cmdline"}, {image, cloud, "from-image"}, {"", cloud, "from-cloud"}, {kernel, cloud, "from-cloud"},
+		{kernel, given("i", ""), "from-kernel"}, {"-- proc/cmdline --\nip=dhcp\n", given("i", ""), "ens3"},
 		{"", described("i", "v2", "{}"), "ens3"}, {"", described("i", "v2", "a: [\n"), "ens3"}, {"", described("i", "v9", "a: 1\n"), "ens3"},
 	} {
 		m := machine.Fake(debian+ifupdown+c.files, noon)

@@ -14,7 +14,7 @@ import (
 
 // A networkText is a description of the network, and where it comes from.
 type networkText struct {
-	from     string // in cloud-init's words: "cmdline", "initramfs", "system_cfg", "ds", "fallback"
+	from     string // in cloud-init's words: "cmdline", "initramfs", "system_cfg", "ds", "ip=", "fallback"
 	kind     string // as network.Read knows it
 	document *conf.Value
 	why      string // of a fallback: which fact chose the interface
@@ -22,7 +22,7 @@ type networkText struct {
 
 // A Networking is what a machine knows of its network: the description that counts, and what was written for it.
 type Networking struct {
-	From     string      // where the description is: "cmdline", "initramfs", "system_cfg", "ds", "fallback"; empty where there is none
+	From     string      // where the description is: "cmdline", "initramfs", "system_cfg", "ds", "ip=", "fallback"; empty where there is none
 	Kind     string      // as network.Read knows it
 	Document *conf.Value // nil where there is none
 	Why      string      // of a fallback: which fact chose the interface
@@ -91,12 +91,13 @@ func (e *Engine) noNetwork(by string) bool {
 }
 
 // networkSources are where a description may be, the first that has one counts. Some clouds know better than the
-// initramfs, which had to guess.
+// initramfs, which had to guess. What the kernel alone was told counts where nobody else says anything: cloud-init does not look
+// there, and images have ip=dhcp for the initramfs only.
 func (e *Engine) networkSources() []string {
 	if e.now != nil && (e.now.Source == "MAAS" || e.now.Source == "Oracle") {
-		return []string{"cmdline", "system_cfg", "ds", "initramfs"}
+		return []string{"cmdline", "system_cfg", "ds", "initramfs", "ip="}
 	}
-	return []string{"cmdline", "initramfs", "system_cfg", "ds"}
+	return []string{"cmdline", "initramfs", "system_cfg", "ds", "ip="}
 }
 
 func (e *Engine) networkFrom(from string) networkText {
@@ -107,6 +108,8 @@ func (e *Engine) networkFrom(from string) networkText {
 		}
 	case from == "initramfs":
 		return networkText{from: from, kind: "initramfs", document: e.initramfsText()}
+	case from == "ip=":
+		return networkText{from: from, kind: "ip", document: e.kernelIP()}
 	case from == "system_cfg":
 		return networkOf(from, "", e.base.Get("network"))
 	case from == "ds" && e.now != nil && e.now.Network != nil:
@@ -139,6 +142,15 @@ func (e *Engine) initramfsText() *conf.Value {
 		return nil
 	}
 	return conf.Of(strings.Join(texts, "\n"), conf.Origin{Part: "/run/net-*.conf"})
+}
+
+// kernelIP is the kernel's command line, where it says how an interface gets an address; nil where it does not.
+func (e *Engine) kernelIP() *conf.Value {
+	document := conf.Of(e.commandLine(), conf.Origin{Part: "kernel command line"})
+	if _, _, err := network.Read("ip", document, e.networkHost()); err != nil {
+		return nil
+	}
+	return document
 }
 
 func isKlibc(name string) bool {

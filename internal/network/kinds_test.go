@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"openguest/internal/conf"
+	"openguest/internal/machine"
 )
 
 // A kindCase is a document of a cloud's own kind, and the machine's interfaces.
@@ -199,7 +200,7 @@ func openStackCases(t *testing.T) (cases []kindCase) {
 
 // value is the document as network.Read gets it.
 func (c kindCase) value(t testing.TB) *conf.Value {
-	if c.kind == "eni" || c.kind == "initramfs" {
+	if IsText(c.kind) {
 		return conf.Of(c.document, conf.Origin{Part: "net", Line: 1, Col: 1})
 	}
 	v, _, err := conf.Parse("net", []byte(c.document))
@@ -245,16 +246,54 @@ func TestKindsWithMistakes(t *testing.T) {
 	}
 }
 
+// TestKernelIP reads the words of kernel command lines. A machine that boots from the network, or whose initramfs is dracut's, may
+// have its address nowhere else.
+func TestKernelIP(t *testing.T) {
+	host := Host{NICs: []machine.NIC{{Name: "ens5", MAC: "52:54:00:00:00:05", Carrier: true}, {Name: "ens6", MAC: "52:54:00:00:00:06"}}}
+	for line, want := range map[string]string{
+		"ip=10.0.0.5::10.0.0.1:255.255.255.0:harbour:ens6:none":                         "ens6[52:54:00:00:00:06]:10.0.0.5/24>10.0.0.1",
+		"ip=10.0.0.5:10.0.0.2:10.0.0.1:24::ens6:off:10.0.0.8:10.0.0.9":                  "ens6[52:54:00:00:00:06]:10.0.0.5/24>10.0.0.1@10.0.0.8@10.0.0.9",
+		"root=/dev/vda1 ip=10.0.0.5:::255.0.0.0 quiet":                                  "ens5[52:54:00:00:00:05]:10.0.0.5/8",
+		"ip=[2001:db8::5]::[2001:db8::1]:64:harbour:ens6:none nameserver=[2001:db8::9]": "ens6[52:54:00:00:00:06]:2001:db8::5/64>2001:db8::1",
+		"ip=ens6:dhcp ip=ens6:auto6":                                                    "ens6[52:54:00:00:00:06]:dhcp4,ipv6_slaac",
+		"ip=ens6:dhcp6:1400:52:54:00:00:00:99":                                          "ens6[52:54:00:00:00:99]:dhcp6",
+		"ip=::::harbour:ens6:dhcp":                                                      "ens6[52:54:00:00:00:06]:dhcp4",
+		"ip=dhcp":                                                                       "", "ip=on": "", "ip=off": "", "ip=ibft": "", "ip=": "", "ip=ens6:ibft": "", "ip=:::::ens6:off": "", "quiet": "", "": "",
+	} {
+		m, _, err := Read("ip", conf.Of(line, conf.Origin{Part: "kernel command line"}), host)
+		got := ""
+		if err == nil {
+			got = outlined(m)
+			for _, s := range m.Links[0].Subnets {
+				if s.Gateway != "" {
+					got += ">" + s.Gateway
+				}
+				for _, server := range s.DNS.Servers {
+					got += "@" + server
+				}
+			}
+		}
+		if got != want {
+			t.Errorf("%q is read as %q, not %q", line, got, want)
+		}
+	}
+	m, problems, err := Read("ip", conf.Of("ip=a/b:dhcp ip=ens6:dhcp:1400 nameserver=10.0.0.9", conf.Origin{Part: "net"}), host)
+	if err != nil || len(problems) != 1 || m.Link("ens6").MTU != 1400 || !slices.Equal(m.DNS.Servers, []string{"10.0.0.9"}) {
+		t.Errorf("%v: %v", err, problems)
+	}
+}
+
 // FuzzKinds reads any document as each kind: no panic, and not more problems than anybody reads.
 func FuzzKinds(f *testing.F) {
 	for _, c := range kindCases() {
 		f.Add(c.document)
 	}
+	f.Add("ip=[2001:db8::5]::[2001:db8::1]:64:harbour:ens6:none:1400:52:54:00:00:00:99 nameserver=x ip=e:dhcp")
 	f.Fuzz(func(t *testing.T, text string) {
 		host := Host{NICs: nics(map[string]string{"ens5": "06:00:00:00:00:01", "ens6": "06:00:00:00:00:02"})}
 		for _, kind := range Kinds() {
 			v := conf.Of(text, conf.Origin{Part: "net"})
-			if kind != "eni" && kind != "initramfs" {
+			if !IsText(kind) {
 				var err error
 				if v, _, err = conf.Parse("net", []byte(text)); err != nil {
 					continue

@@ -37,6 +37,7 @@ func readers() map[string]reader {
 		"ec2":          readEC2,
 		"eni":          readENI,
 		"initramfs":    readInitramfs,
+		"ip":           readKernelIP,
 		"aliyun":       readAliYun,
 		"digitalocean": readDigitalOcean,
 		"oracle":       readOracle,
@@ -47,6 +48,9 @@ func readers() map[string]reader {
 
 // Kinds are the kinds of documents that can be read.
 func Kinds() []string { return slices.Sorted(maps.Keys(readers())) }
+
+// IsText says that documents of a kind are a text, and no YAML or JSON.
+func IsText(kind string) bool { return kind == "eni" || kind == "initramfs" || kind == "ip" }
 
 // Read makes a model of a document. The problems are what was left out of it and why; the error says that nothing could
 // be made of it at all.

@@ -45,8 +45,9 @@ func (p *program) diskPlanCommand() *cobra.Command {
 // drawDisk draws a disk, grows the target in a plan, and draws it again.
 func (p *program) drawDisk(c *cobra.Command, g disk.Grower, target disk.Target) error {
 	path, _ := g.Disk(target)
-	if path == "" {
-		return fmt.Errorf("%s is on no partition", target.Name)
+	if path == "" { // a whole disk, or a pool: there is no table to draw
+		p.showGrown(g.Grow(c.Context(), target), true)
+		return nil
 	}
 	before, err := g.Table(path)
 	if err != nil {

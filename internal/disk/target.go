@@ -37,7 +37,7 @@ func (g Grower) Target(name string) (t Target, err error) {
 	if t.Mount.Point == "" || name != t.Mount.Point {
 		return t, fmt.Errorf("nothing is mounted at %s; name a mount point, a device below /dev, or IMAGE:NUMBER", name)
 	}
-	if t.Device = g.Facts.MountedOn(t.Mount); t.Device.Name == "" {
+	if t.Device = g.Facts.MountedOn(t.Mount); t.Device.Name == "" && t.Mount.Type != "zfs" {
 		return t, fmt.Errorf("%s is mounted from %s, which is no disk of this machine", name, t.Mount.Source)
 	}
 	return t, nil
@@ -82,14 +82,19 @@ func (g Grower) Disk(t Target) (path string, number int) {
 }
 
 // Grow grows a target: what it stands on, then its file system.
-func (g Grower) Grow(ctx context.Context, t Target) []Result {
+func (g Grower) Grow(ctx context.Context, t Target) (results []Result) {
 	if t.Image != "" {
 		return []Result{g.Image(t.Image, t.Number)}
 	}
-	results := g.Device(ctx, t.Device)
+	if t.Device.Name != "" { // a pool of zfs is on disks that only zfs knows
+		results = g.Device(ctx, t.Device)
+	}
 	for _, r := range results {
-		if r.Outcome == Failed {
+		switch {
+		case r.Outcome == Failed:
 			return results
+		case r.Outcome == Changed && strings.HasPrefix(t.Device.MappedID, "CRYPT-"):
+			return append(results, skipped(t.Device.Path(), "what is below it has grown; its key is needed now: cryptsetup resize %s", t.Device.Mapped))
 		}
 	}
 	if t.Mount.Point == "" {

@@ -1,6 +1,7 @@
 package network
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -121,6 +122,9 @@ func (s *sysconfig) interfaces() (files []File) {
 		}
 		c, routes := s.link(l)
 		files = append(files, File{Path: folder + "ifcfg-" + l.Name, Text: c.text()})
+		if text := ifroute(l); s.suse && text != "" {
+			files = append(files, File{Path: folder + "ifroute-" + l.Name, Text: sysconfigHeader + text})
+		}
 		if len(routes) > 0 {
 			v4, v6 := routesIfcfg(l.Name, routes)
 			files = append(files, File{Path: folder + routes4 + l.Name, Text: v4}, File{Path: folder + routes6 + l.Name, Text: v6})
@@ -130,6 +134,30 @@ func (s *sysconfig) interfaces() (files []File) {
 		s.warn("routes that belong to no interface are left out: files in /etc/sysconfig have none")
 	}
 	return files
+}
+
+// ifroute are the gateways and routes of an interface as SUSE has them, a line each: see ifroute(5). cloud-init leaves them out.
+func ifroute(l *Link) (text string) {
+	line := func(to, via string, metric *int) {
+		text += fmt.Sprintf("%s %s - %s", to, cmp.Or(via, "-"), l.Name)
+		if metric != nil {
+			text += fmt.Sprintf(" metric %d", *metric)
+		}
+		text += "\n"
+	}
+	for i := range l.Subnets {
+		if gateway := l.Subnets[i].Gateway; gateway != "" && strings.HasPrefix(l.Subnets[i].Type, "static") {
+			line("default", gateway, nil)
+		}
+		for _, r := range l.Subnets[i].Routes {
+			to := fmt.Sprintf("%s/%d", r.Network, r.Prefix)
+			if r.IsDefault() && r.Gateway != "" {
+				to = "default"
+			}
+			line(to, r.Gateway, r.Metric)
+		}
+	}
+	return text
 }
 
 // routesIfcfg are the texts of the files for routes of IPv4 and IPv6. They come in the order of their numbers as texts: 10

@@ -81,9 +81,7 @@ func (s *sysconfig) link(l *Link) (c ifcfg, routes []Route) {
 		s.method(c, l, &l.Subnets[i])
 	}
 	s.addresses(c, l)
-	if s.suse {
-		s.leftOut(l)
-	} else {
+	if !s.suse {
 		routes = s.routes(c, l)
 	}
 	s.partOf(c, l)
@@ -343,11 +341,4 @@ func (s *sysconfig) routes(c ifcfg, l *Link) (others []Route) {
 		}
 	}
 	return others
-}
-
-// leftOut says what cloud-init does not write for SUSE.
-func (s *sysconfig) leftOut(l *Link) {
-	if slices.ContainsFunc(l.Subnets, func(n Subnet) bool { return n.Gateway != "" || len(n.Routes) > 0 }) {
-		s.warn("routes and gateways of %s are left out: on SUSE they belong into /etc/sysconfig/network/ifroute-%s, which write_files can make", l.Name, l.Name)
-	}
 }

@@ -76,7 +76,7 @@ config:
 	}
 	for _, variant := range []string{"sles", "suse", "opensuse-leap", "sle-micro"} {
 		got, problems := rendered(t, "sysconfig", document, fakeTarget("", variant))
-		if !strings.Contains(got, "-- /etc/sysconfig/network/ifcfg-e --\n") || !strings.Contains(strings.Join(problems, "\n"), "/etc/sysconfig/network/ifroute-e") {
+		if !strings.Contains(got, "-- /etc/sysconfig/network/ifcfg-e --\n") || !strings.Contains(got, "-- /etc/sysconfig/network/ifroute-e --\n"+sysconfigHeader+"default 10.0.0.1 - e\n10.9.0.0/16 - - e\n2001:db8::/32 - - e metric 3\n") {
 			t.Errorf("on %s it is\n%s%q", variant, got, problems)
 		}
 	}

@@ -92,8 +92,12 @@ func (l *log) Verdict(v module.Verdict) bool {
 	return true
 }
 
-// Console prints on the system's console, where there is one.
+// Console prints on the system's console, and where there is none, as in many containers, where the stage's own output goes.
 func (l *log) Console(text string) {
+	if !machine.Exists(l.machine.Files, "/dev/console") {
+		l.machine.Commands.Say(machine.Output{}, text)
+		return
+	}
 	l.machine.Files.Append("/dev/console", text, machine.File(0o600, ""))
 }
 

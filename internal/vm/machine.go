@@ -13,6 +13,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/crypto/ssh"
+
 	"openguest/internal/metadata"
 )
 
@@ -29,8 +31,9 @@ type Machine struct {
 	metadata *metadata.Server
 	media    []string // files
 
-	mu   sync.Mutex
-	qemu *process // nil before the first boot
+	mu    sync.Mutex
+	qemu  *process    // nil before the first boot
+	login *ssh.Client // root's, kept from command to command; may be nil
 }
 
 // prepare makes everything of a machine but the process.
@@ -226,6 +229,7 @@ func (m *Machine) switchOn(initrd string) error {
 
 // power starts QEMU.
 func (m *Machine) power(initrd string, more ...string) error {
+	m.forgetLogin()
 	p, err := startQEMU(m.ctx, append(m.arguments(initrd), more...), m.console, m.config.Keyboard)
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -365,6 +369,7 @@ func (m *Machine) copyOf(origin *Machine) (err error) {
 func (m *Machine) Close() error {
 	m.end()
 	<-m.Off()
+	m.forgetLogin()
 	for _, c := range slices.Backward(m.closers) {
 		c.Close()
 	}

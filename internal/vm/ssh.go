@@ -75,14 +75,83 @@ func (m *Machine) client(ctx context.Context, user string, key *Key) (*ssh.Clien
 	return ssh.NewClient(conn, channels, requests), nil
 }
 
+// session opens a session of who is to log in, on the login that it returns. Root's is kept for the next time: a login takes an emulated
+// machine seconds.
+func (m *Machine) session(ctx context.Context, who Login) (s *ssh.Session, c *ssh.Client, err error) {
+	if c = m.kept(who); c != nil {
+		if s, err = open(ctx, c); err == nil {
+			return s, c, nil
+		}
+		m.forgetLogin()
+	}
+	if c, err = m.client(ctx, or(who.User, "root"), or(who.Key, m.key)); err != nil {
+		return nil, nil, err
+	}
+	if s, err = open(ctx, c); err != nil {
+		c.Close()
+		return nil, nil, fmt.Errorf("open a session of ssh: %w", err)
+	}
+	m.keep(who, c)
+	return s, c, nil
+}
+
+// open opens a session of a login, which may be dead without our knowing.
+func open(ctx context.Context, c *ssh.Client) (*ssh.Session, error) {
+	ctx, stop := context.WithTimeout(ctx, sshTry)
+	defer stop()
+	defer context.AfterFunc(ctx, func() { c.Close() })()
+	return c.NewSession()
+}
+
+// kept is root's login, where there is one and it is root who wants it.
+func (m *Machine) kept(who Login) *ssh.Client {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if who != (Login{}) {
+		return nil
+	}
+	return m.login
+}
+
+// keep keeps a login, if it is root's and there is none yet.
+func (m *Machine) keep(who Login, c *ssh.Client) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if who == (Login{}) && m.login == nil {
+		m.login = c
+	}
+}
+
+// leave ends a session, and its login unless that is kept.
+func (m *Machine) leave(s *ssh.Session, c *ssh.Client) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if c == m.login {
+		s.Close()
+	} else {
+		c.Close()
+	}
+}
+
+// forgetLogin ends root's login. It does not outlive the system that it was made with.
+func (m *Machine) forgetLogin() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.login != nil {
+		m.login.Close()
+		m.login = nil
+	}
+}
+
 // WaitSSH waits until root can log in.
 func (m *Machine) WaitSSH(ctx context.Context) error {
 	tick := time.NewTicker(sshPause)
 	defer tick.Stop()
 	for {
-		c, err := m.client(ctx, "root", m.key)
+		s, c, err := m.session(ctx, Login{})
 		if err == nil {
-			return c.Close()
+			m.leave(s, c)
+			return nil
 		}
 		if errors.Is(err, errNoNetwork) {
 			return err
@@ -105,16 +174,12 @@ type Login struct {
 
 // Exec runs a command for a shell in the machine, by ssh. It returns the command's exit status.
 func (m *Machine) Exec(ctx context.Context, who Login, command string, stdout, stderr io.Writer) (int, error) {
-	c, err := m.client(ctx, or(who.User, "root"), or(who.Key, m.key))
-	if err != nil {
-		return 0, err
-	}
-	defer c.Close()
-	defer context.AfterFunc(ctx, func() { c.Close() })()
-	s, err := c.NewSession()
+	s, c, err := m.session(ctx, who)
 	if err != nil {
 		return 0, fmt.Errorf("run %q in the machine: %w", command, err)
 	}
+	defer m.leave(s, c)
+	defer context.AfterFunc(ctx, func() { c.Close() })()
 	s.Stdout, s.Stderr = stdout, stderr
 	err = s.Run(command)
 	var status *ssh.ExitError

@@ -8,6 +8,7 @@ import (
 // Row 71 of gce-linux: sshd listens 20 s after the kernel began, and what we do before that takes less than 0.3 s, keys included. Time is
 // counted in instructions, a nanosecond each, so that this is no matter of luck; scripts/bench-vm has the figures beside the peers'.
 func TestBootBudget(t *testing.T) {
+	t.Parallel()
 	const user = "#cloud-config\nusers: [{name: maria, ssh_authorized_keys: [%q]}]\nssh_genkeytypes: [ed25519]\n"
 	c := machine(t, "bookworm", "nocloud", fmt.Sprintf(user, newKey(t).Authorized()))
 	c.Counted = true

@@ -1,5 +1,6 @@
 // Package vm boots the guest in virtual machines, as its package installs it. Each test needs minutes, so they run where OPENGUEST_VM
-// is 1, or all of them where it is all; one machine at a time. What needs no kernel of its own is tested in a container, in test/pack.
+// is 1, or all of them where it is all; as many machines at a time as -parallel says. What needs no kernel of its own is tested in a
+// container, in test/pack.
 package vm
 
 import (
@@ -58,8 +59,8 @@ func thorough(t *testing.T) {
 	}
 }
 
-// oneAtATime waits until no other process runs these tests: two machines on two processors are slower than one after the other.
-var oneAtATime = sync.OnceValues(func() (lock *os.File, err error) {
+// oneProcess waits until no other process runs these tests: more machines at a time than processors are only slower.
+var oneProcess = sync.OnceValues(func() (lock *os.File, err error) {
 	if lock, err = os.OpenFile(filepath.Join(os.TempDir(), "openguest-vm-tests.lock"), os.O_CREATE|os.O_RDWR, 0o600); err != nil {
 		return nil, err
 	}
@@ -82,7 +83,7 @@ func image(t *testing.T, release string) *vm.Image {
 	if err := vm.Need("qemu-system-x86_64", "qemu-img", "genisoimage"); err != nil {
 		t.Skip(err)
 	}
-	if _, err := oneAtATime(); err != nil {
+	if _, err := oneProcess(); err != nil {
 		t.Fatal(err)
 	}
 	i, err := vm.Builder{Cache: os.Getenv("OPENGUEST_IMAGES"), Release: release, Progress: func(text string) { t.Log(text) }}.Build(t.Context())
@@ -100,6 +101,7 @@ func machine(t *testing.T, release, cloud, userData string) vm.Config {
 	if err := c.InCloud(cloud, vm.Seed{UserData: []byte(userData)}); err != nil {
 		t.Fatal(err)
 	}
+	c.CPUs = 1 // the other machine has the other one
 	dir, err := guestBuild()
 	if err != nil {
 		t.Fatalf("build the guest: %v", err)
@@ -107,7 +109,20 @@ func machine(t *testing.T, release, cloud, userData string) vm.Config {
 	if c.Files, err = hostcli.InstalledGuest(filepath.Join(dir, "openguest")); err != nil {
 		t.Fatal(err)
 	}
+	c.Files = append(c.Files, lean()...)
 	return c
+}
+
+// lean are files that take out of a system what no test here looks at, and what takes an emulated processor seconds: a service manager
+// for each person who logs in, and file systems of the kernel's own that nobody reads.
+func lean() []vm.File {
+	session := "session [default=1] pam_permit.so\nsession requisite pam_deny.so\nsession required pam_permit.so\nsession required pam_unix.so\n"
+	files := []vm.File{{Name: "/etc/pam.d/common-session", Data: []byte(session)}}
+	for _, unit := range []string{"e2scrub_reap.service", "systemd-binfmt.service", "proc-sys-fs-binfmt_misc.automount", "dev-hugepages.mount", "dev-mqueue.mount",
+		"sys-kernel-debug.mount", "sys-kernel-tracing.mount", "sys-kernel-config.mount", "sys-fs-fuse-connections.mount"} {
+		files = append(files, vm.File{Name: "/etc/systemd/system/" + unit, Link: "/dev/null"})
+	}
+	return files
 }
 
 // start boots a machine that ends with the test.

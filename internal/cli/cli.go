@@ -126,7 +126,7 @@ func (p *program) root() *cobra.Command {
 	c.AddCommand(p.bootCommands()...)
 	c.AddCommand(p.planCommands()...)
 	c.AddCommand(p.askCommands()...)
-	c.AddCommand(p.diskCommand(), p.networkCommand(), p.develCommand())
+	c.AddCommand(p.diskCommand(), p.networkCommand(), p.watchCommand(), p.develCommand())
 	c.AddCommand(p.helpCommands()...)
 	c.SetHelpCommand(p.helpCommand())
 	return c
@@ -147,10 +147,15 @@ func needRoot(what string) error {
 
 // engine is an engine for a machine, with what the command line and the environment say.
 func (p *program) engine(m machine.Machine, o engine.Options) *engine.Engine {
+	return engine.New(m, p.options(o))
+}
+
+// options are what the command line and the environment say beside what a command does.
+func (p *program) options(o engine.Options) engine.Options {
 	o.Version, o.Force, o.Files = compatible(), p.force, p.files
 	o.KernelCommandLine = os.Getenv("KERNEL_CMDLINE")
 	if file := os.Getenv("CLOUD_CFG"); file != "" {
 		o.Files = append([]string{file}, o.Files...)
 	}
-	return engine.New(m, o)
+	return o
 }

@@ -25,6 +25,8 @@ const (
 	Network Stage = "init"
 	Config  Stage = "modules-config"
 	Final   Stage = "modules-final"
+
+	live Stage = "live" // what follows the cloud, for as long as the machine runs
 )
 
 // Stages are the stages of a boot, in order.
@@ -32,7 +34,7 @@ func Stages() []Stage { return []Stage{Local, Network, Config, Final} }
 
 // event is the name of a stage in the log's lines about what began and ended.
 func (s Stage) event() string {
-	if s == Local || s == Config || s == Final {
+	if s == Local || s == Config || s == Final || s == live {
 		return string(s)
 	}
 	return "init-network"
@@ -107,6 +109,7 @@ type Engine struct {
 	output machine.Output
 	status *status
 	stage  Stage
+	again  func(at time.Time)            // runs the module that is running once more; nil at boot
 	last   []func(context.Context) error // what modules left to be done after everything else
 }
 

@@ -227,7 +227,7 @@ func (e *Engine) execute(ctx context.Context, entry listed, name string) error {
 			return err
 		}
 	}
-	e.machine.Ledger.Begin(m.Name, entry.every == module.Always)
+	e.machine.Ledger.Begin(m.Name, entry.every == module.Always && e.stage != live)
 	defer e.machine.Ledger.Begin("", false)
 	said := len(e.log.verdicts)
 	before := e.machine.Ledger.Len()
@@ -318,6 +318,6 @@ func (e *Engine) inNameOf(entry listed, do func(context.Context) error) func(con
 func (e *Engine) env(entry listed) *module.Env {
 	return &module.Env{Machine: e.machine, Instance: e.now, Config: e.config, Distro: e.distro, Paths: e.paths, Args: entry.args,
 		Output: e.output, Report: e.log, Module: entry.module.Name, Listed: entry.name, Version: e.options.Version,
-		Publish: e.publisher(),
-		Last:    func(do func(context.Context) error) { e.last = append(e.last, e.inNameOf(entry, do)) }}
+		Publish: e.publisher(), Again: e.again,
+		Last: func(do func(context.Context) error) { e.last = append(e.last, e.inNameOf(entry, do)) }}
 }

@@ -35,7 +35,7 @@ func (e *Engine) openStatus(stage Stage) *status {
 		e.log.verdicts = nil
 	} else {
 		s = e.readStatus()
-		e.log.verdicts = ReadVerdicts(e.state)
+		e.log.verdicts = readVerdicts(e.state, bootVerdicts)
 	}
 	for _, name := range Stages() {
 		if s.Stages[name] == nil {
@@ -63,7 +63,7 @@ func (e *Engine) finish(stage Stage, errs []string) {
 	maps.Copy(r.Recoverable, e.log.recoverable)
 	e.log.recoverable = map[string][]string{}
 	e.saveStatus(e.status, "")
-	e.saveVerdicts()
+	e.saveVerdicts(bootVerdicts)
 	if stage == Final {
 		e.saveResult()
 	}
@@ -133,17 +133,27 @@ func (e *Engine) readStatus() *status {
 	return s
 }
 
-// saveVerdicts keeps the verdicts of the boot for status and why.
-func (e *Engine) saveVerdicts() {
+// The files of verdicts: those of the boot, and those of what follows the cloud since.
+const (
+	bootVerdicts = "verdicts.json"
+	liveVerdicts = "live-verdicts.json"
+)
+
+// saveVerdicts keeps verdicts for status and why.
+func (e *Engine) saveVerdicts(file string) {
 	text, err := json.Marshal(e.log.verdicts)
 	if err == nil {
-		e.put(path.Join(OwnState, "verdicts.json"), 0o600, string(text))
+		e.put(path.Join(OwnState, file), 0o600, string(text))
 	}
 }
 
-// ReadVerdicts are the verdicts of the last boot so far.
-func ReadVerdicts(m machine.Machine) (all []module.Verdict) {
-	text, err := m.Files.Read(path.Join(OwnState, "verdicts.json"))
+// ReadVerdicts are the verdicts of the last boot so far, and of what followed the cloud since.
+func ReadVerdicts(m machine.Machine) []module.Verdict {
+	return append(readVerdicts(m, bootVerdicts), readVerdicts(m, liveVerdicts)...)
+}
+
+func readVerdicts(m machine.Machine, file string) (all []module.Verdict) {
+	text, err := m.Files.Read(path.Join(OwnState, file))
 	if err == nil {
 		json.Unmarshal([]byte(text), &all)
 	}

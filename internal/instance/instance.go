@@ -19,10 +19,15 @@ type Instance struct {
 	Keys        []Key  `json:"keys"`         // public keys for the default user
 	// AwaitsKeys says that the cloud had no key when it was asked, and is worth asking again.
 	AwaitsKeys bool `json:"awaits_keys,omitempty"`
+	// Accounts are people whom the cloud gives accounts, which are kept in line with it while the machine runs.
+	Accounts []Account `json:"accounts,omitempty"`
 
 	UserData    []byte `json:"user_data"` // as the cloud gave them
 	VendorData  []byte `json:"vendor_data"`
 	VendorData2 []byte `json:"vendor_data2"`
+
+	// Guest is Google's instance_configs.cfg, as far as the cloud says it.
+	Guest string `json:"guest,omitempty"`
 
 	Files  []File `json:"files,omitempty"`  // to write when the machine becomes this instance
 	Config []byte `json:"config,omitempty"` // cloud-config that the cloud's facts mean: over the image's, under vendor-data
@@ -37,6 +42,12 @@ type Instance struct {
 // A Key is one line of a cloud's public keys.
 type Key struct {
 	Line string `json:"line"`
+}
+
+// An Account is a person, and what is said of each key: nobody has checked either.
+type Account struct {
+	Name string   `json:"name"`
+	Keys []string `json:"keys"`
 }
 
 // A File is one that the cloud puts into the machine.

@@ -71,6 +71,13 @@ func (l *Ledger) Len() int {
 	return len(l.entries)
 }
 
+// Forget drops the changes so far: who runs for as long as the machine does need not keep them.
+func (l *Ledger) Forget() {
+	if l != nil {
+		l.entries = nil
+	}
+}
+
 // Entries are the changes so far.
 func (l *Ledger) Entries() []Entry {
 	if l == nil {

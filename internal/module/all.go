@@ -34,4 +34,5 @@ var all = append([]*Module{
 	installHotplug,
 	finalMessage,
 	powerStateChange,
+	googleAccounts,
 }, unbuiltModules...)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"time"
 
 	"openguest/internal/conf"
 	"openguest/internal/instance"
@@ -26,6 +27,8 @@ type Env struct {
 	Version  string // of the program, for what is said and written
 	// Publish tells the cloud the public keys of the ssh server, each as "ssh-ed25519 AAAA…"; nil where it takes none.
 	Publish func(ctx context.Context, keys []string) error
+	// Again asks for the module to run again at a time, though nothing may have changed; nil where nobody would do that.
+	Again func(at time.Time)
 	// Last takes what is to be done when the stage has ended and its results are written: nothing of ours comes after it.
 	Last func(do func(context.Context) error)
 }

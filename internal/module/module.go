@@ -8,9 +8,10 @@ import (
 	"strings"
 
 	"openguest/internal/conf"
+	"openguest/internal/instance"
 )
 
-// A Stage is one of the three lists of modules in cloud.cfg.
+// A Stage is one of the three lists of modules in cloud.cfg, or what comes after them.
 type Stage string
 
 // The stages that run modules, as cloud.cfg and `modules --mode` name them.
@@ -18,6 +19,7 @@ const (
 	Init   Stage = "init"
 	Config Stage = "config"
 	Final  Stage = "final"
+	Live   Stage = "live" // for as long as the machine runs, where its cloud can be watched
 )
 
 // A Frequency says how often a module runs.
@@ -36,6 +38,8 @@ type Module struct {
 	Name  string    // as cloud.cfg lists it, with underscores
 	Stage Stage     // whose list it is in by default
 	Every Frequency // how often it runs, where cloud.cfg does not say
+	// Follows is what the module reads of the instance, where it follows live changes: it is due when that has changed.
+	Follows func(*instance.Instance) any
 	// Gate are the keys without which there is nothing to do; none means that it always runs.
 	Gate []string
 	// Marked says that the semaphore is written before the module runs, so that it never runs twice: for modules that run

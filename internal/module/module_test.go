@@ -26,7 +26,7 @@ var update = flag.Bool("update", false, "rewrite the goldens of testdata")
 //
 //	config              the cloud-config
 //	modules             which modules run, where it is not the one of the file's name
-//	instance            lines "hostname NAME", "source NAME", "seed TEXT", "key LINE", "id ID", "disk NAME DEVICE"
+//	instance            lines "hostname NAME", "source NAME", "seed TEXT", "key LINE", "id ID", "account NAME KEY | KEY", "disk NAME DEVICE"
 //	distro              the distribution's id; debian where it is not there
 //	args                what cloud.cfg's list says beside the name
 //	kernel              the host name that the kernel has; without it the system is not running
@@ -155,6 +155,9 @@ func (s *scene) instance(t *testing.T) *instance.Instance {
 			in.RandomSeed = []byte(value)
 		case "key":
 			in.Keys = append(in.Keys, instance.Key{Line: value})
+		case "account":
+			name, keys, _ := strings.Cut(value, " ")
+			in.Accounts = append(in.Accounts, instance.Account{Name: name, Keys: strings.Split(keys, " | ")})
 		case "id":
 			in.ID = value
 		case "disk":

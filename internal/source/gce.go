@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/base64"
 	"fmt"
+	"net/url"
 	"strings"
 	"time"
 
@@ -22,6 +23,7 @@ func gce() *Source {
 			"they expire; the project's count too where the instance does not set block-project-ssh-keys.",
 		Match:   anyOf(dmi("product_name", "Google Compute Engine"), dmi("product_serial", "GoogleCloud-*")),
 		Fetch:   fetchGCE,
+		Watch:   watchGCE,
 		Publish: publishToGCE,
 	}
 }
@@ -43,24 +45,50 @@ func fetchGCE(ctx context.Context, e *Env) (*instance.Instance, error) {
 	defer cancel()
 	var answer machine.Response
 	n, err := e.reach(ctx, want{Source: "GCE", Prefer: ens4First}, func(ctx context.Context, _ *Early) (err error) {
-		answer, err = e.Machine.Net.Fetch(ctx, c.request("?alt=json&recursive=true"))
-		switch {
-		case err != nil:
-			return fmt.Errorf("%w: %w", ErrSilent, err)
-		case answer.Header[gceFlavor] != "Google":
-			return fmt.Errorf("%w: get %s: the answer is not Google's: it has no header %s: Google", ErrSilent, answer.URL, gceFlavor)
-		}
-		return nil
+		answer, err = e.askGCE(ctx, c.request(gceAll))
+		return err
 	})
 	if err != nil {
 		return nil, err
 	}
 	defer n.close()
-	all, err := object(answer.URL, answer.Body)
-	if err != nil {
-		return nil, err
+	return readGCE(e, url, answer)
+}
+
+// gceAll asks for everything at once.
+const gceAll = "?alt=json&recursive=true"
+
+// askGCE asks, and sees to it that it is Google who answers.
+func (e *Env) askGCE(ctx context.Context, r machine.Request) (machine.Response, error) {
+	answer, err := e.Machine.Net.Fetch(ctx, r)
+	switch {
+	case err != nil:
+		return answer, fmt.Errorf("%w: %w", ErrSilent, err)
+	case answer.Header[gceFlavor] != "Google":
+		return answer, fmt.Errorf("%w: get %s: the answer is not Google's: it has no header %s: Google", ErrSilent, answer.URL, gceFlavor)
 	}
-	return readGCE(e, url, conf.Of(all, conf.Origin{Part: answer.URL}))
+	return answer, nil
+}
+
+// gceHold is how long Google holds a question back; all that knows Google's metadata asks for that.
+const gceHold = 60 * time.Second
+
+// watchGCE asks for everything, once that has another ETag than the last answer. See
+// https://cloud.google.com/compute/docs/metadata/querying-metadata#waitforchange.
+func watchGCE(ctx context.Context, e *Env, mark string) (in *instance.Instance, next string, err error) {
+	c, address := e.onGCE()
+	r := c.request(gceAll)
+	if mark != "" {
+		r = c.request(fmt.Sprintf("%s&wait_for_change=true&timeout_sec=%.0f&last_etag=%s", gceAll, gceHold.Seconds(), url.QueryEscape(mark)))
+		r.Timeout = gceHold + 10*time.Second
+	}
+	r.Tries = 1
+	answer, err := e.askGCE(ctx, r)
+	if err != nil {
+		return nil, "", err
+	}
+	in, err = readGCE(e, address, answer)
+	return in, answer.Header["Etag"], err
 }
 
 // onGCE asks Google; url is the address to show.
@@ -100,7 +128,12 @@ func ens4First(a, b machine.NIC) int {
 }
 
 // readGCE is the instance that Google describes. Its numbers are texts for cloud-init, which asks for each value alone.
-func readGCE(e *Env, url string, all *conf.Value) (*instance.Instance, error) {
+func readGCE(e *Env, url string, answer machine.Response) (*instance.Instance, error) {
+	data, err := object(answer.URL, answer.Body)
+	if err != nil {
+		return nil, err
+	}
+	all := conf.Of(data, conf.Origin{Part: answer.URL})
 	own, project := all.At("instance", "attributes"), all.At("project", "attributes")
 	id, host := scalar(all.At("instance", "id")), scalar(all.At("instance", "hostname"))
 	if strings.Trim(id, "0123456789") != "" || strings.Trim(id, "0") == "" {
@@ -111,7 +144,8 @@ func readGCE(e *Env, url string, all *conf.Value) (*instance.Instance, error) {
 	lines := gceKeyLines(own, project)
 	in := &instance.Instance{
 		Source: "GCE", Detail: e.detail("GCE"), Cloud: "gce", Platform: "gce", Subplatform: "metadata (" + url + ")",
-		Mode: modeNet, ID: id, Zone: zone, Region: zone, Keys: e.gceKeys(lines), UserData: e.gceUserData(own),
+		Mode: modeNet, ID: id, Zone: zone, Region: zone, Keys: e.gceKeys(lines), Accounts: gceAccounts(own, project),
+		Guest: cmp.Or(scalar(own.Get("google-instance-configs")), scalar(project.Get("google-instance-configs"))), UserData: e.gceUserData(own),
 		Metadata: map[string]any{"instance-id": id, "availability-zone": zone, "local-hostname": host,
 			"instance-data": orEmpty(own), "project-data": orEmpty(project), "public-keys-data": plainList(lines)},
 	}

@@ -40,6 +40,10 @@ type Source struct {
 	// Keys asks once more for the public keys of an instance that awaits them. Its error says why there are none yet.
 	Keys func(ctx context.Context, e *Env) ([]instance.Key, error)
 
+	// Watch asks for the instance anew. Without a mark it answers at once, and with that of the last answer when something
+	// is new, or the cloud has held the question back for as long as it does. Its errors are Fetch's.
+	Watch func(ctx context.Context, e *Env, mark string) (in *instance.Instance, next string, err error)
+
 	// Publish tells the cloud the public keys of the ssh server, each as "ssh-ed25519 AAAA…": a person who reads them there
 	// knows that the machine is the right one.
 	Publish func(ctx context.Context, e *Env, keys []string) error

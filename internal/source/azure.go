@@ -19,8 +19,8 @@ func azure() *Source {
 	return &Source{
 		Name: "Azure",
 		Doc: "Azure: its metadata service, the file ovf-env.xml on a disc, and the report to the platform that the machine is ready. The " +
-			"instance is named by the firmware's product_uuid. Machines that were made in stock (PPS), and keys that are given as " +
-			"fingerprints of certificates, are not supported yet.",
+			"instance is named by the firmware's product_uuid. A machine that was made in stock (PPS) waits for its owner. Keys that are " +
+			"given as fingerprints of certificates are not supported.",
 		Match: anyOf(azureChassis(), seeded("azure", ovfEnvironment)),
 		Fetch: fetchAzure,
 		Check: func(_ context.Context, e *Env, last *instance.Instance) bool {
@@ -33,13 +33,17 @@ func azure() *Source {
 // azureChassis is the asset tag that Azure gives every machine; OVF must not take an Azure disc for its own.
 func azureChassis() sign { return dmi("chassis_asset_tag", "7783-7084-3265-9085-8269-3286-77") }
 
-// azureURL is the metadata service: https://learn.microsoft.com/azure/virtual-machines/instance-metadata-service.
-const azureURL = "http://169.254.169.254/metadata/instance"
+// The metadata service: https://learn.microsoft.com/azure/virtual-machines/instance-metadata-service.
+const (
+	azureBase = linkLocalBase + "/metadata"
+	azureURL  = azureBase + "/instance"
+)
 
 // azureResource is the disk that is empty after each move of the machine to another host.
 const azureResource = "/dev/disk/cloud/azure_resource"
 
-// fetchAzure reads the disc and asks the metadata service: each may be missing, and the service counts more. Then it reports.
+// fetchAzure reads the disc and asks the metadata service: each may be missing, and the service counts more. A machine that was
+// made in stock waits for its owner. Then it reports.
 func fetchAzure(ctx context.Context, e *Env) (*instance.Instance, error) {
 	id := e.hardwareID()
 	if !isIdentity(id) {
@@ -51,12 +55,9 @@ func fetchAzure(ctx context.Context, e *Env) (*instance.Instance, error) {
 	if err != nil && media == nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, l.all())
-	defer cancel()
-	isUp := err == nil
+	defer func() { n.close() }()
 	var imds *conf.Value
-	if isUp {
-		defer n.close()
+	if err == nil {
 		imds, err = e.azureMetadata(ctx, l)
 	}
 	switch {
@@ -67,16 +68,18 @@ func fetchAzure(ctx context.Context, e *Env) (*instance.Instance, error) {
 	case media == nil:
 		media = &azureMedia{seed: "IMDS"}
 	}
-	in, err := e.azureInstance(id, media, imds)
-	if err != nil {
-		return nil, err
+	if kind := e.stockKind(media, imds); kind != "" {
+		if media, imds, err = e.leaveStock(ctx, kind, &n, l); err != nil {
+			return nil, err
+		}
 	}
-	if isUp && !e.config("Azure").Get("experimental_skip_ready_report").Truth(false) {
+	in, err := e.azureInstance(id, media, imds)
+	if err == nil && n != nil && !e.config("Azure").Get("experimental_skip_ready_report").Truth(false) {
 		if err := e.azureReady(ctx, n.wire(), l); err != nil {
 			e.warn("report to Azure that this machine is ready: %v", err)
 		}
 	}
-	return in, nil
+	return in, err
 }
 
 // wire is the wire server's address.
@@ -110,10 +113,6 @@ func (e *Env) azureMetadata(ctx context.Context, l limits) (*conf.Value, error) 
 // azureInstance is the instance that both describe.
 func (e *Env) azureInstance(id string, m *azureMedia, imds *conf.Value) (*instance.Instance, error) {
 	compute, profile := imds.Get("compute"), imds.At("compute", "osProfile")
-	pool := scalar(imds.At("extended", "compute", "ppsType"))
-	if strings.EqualFold(m.isPool, "true") || pool != "" && pool != "None" {
-		return nil, fmt.Errorf("%w: this machine was made in stock (PreprovisionedVm, ppsType %q), and waits for its owner; that is not supported yet", ErrSilent, pool)
-	}
 	if strings.EqualFold(m.proxyAgent, "true") {
 		e.warn("Azure's metadata is to be asked through azure-proxy-agent (ProvisionGuestProxyAgent); it was asked at once")
 	}

@@ -11,14 +11,15 @@ import (
 
 // azureMedia is what ovf-env.xml on Azure's disc says: what a person gave for the machine when it was made.
 type azureMedia struct {
-	seed, text         string // where it is, and the file
-	name, user         string // of the machine, and of its first user
-	password           string
-	noPasswords        string // whether sshd takes no passwords: true or false; empty where that is not said
-	data               []byte // user-data
-	keys               []string
-	certificates       int    // keys that are given as fingerprints of certificates
-	isPool, proxyAgent string // of a machine that was made in stock; that waits for a proxy
+	seed, text   string // where it is, and the file
+	name, user   string // of the machine, and of its first user
+	password     string
+	noPasswords  string // whether sshd takes no passwords: true or false; empty where that is not said
+	data         []byte // user-data
+	keys         []string
+	certificates int    // keys that are given as fingerprints of certificates
+	stock        string // the kind of stock that the machine was made in; empty: it has an owner
+	proxyAgent   string // of a machine that waits for a proxy
 }
 
 // azureFolder is where Azure's agent, and cloud-init for it, keep the file: the disc is gone at the second boot.
@@ -77,7 +78,7 @@ func readAzureMedia(where, text string) (*azureMedia, error) {
 	const key = set + "SSH/PublicKeys/PublicKey/"
 	m := &azureMedia{text: text, name: elementAt(all, set+"HostName"), user: elementAt(all, set+"UserName"), password: elementAt(all, set+"UserPassword"),
 		noPasswords: strings.ToLower(elementAt(all, set+"DisableSshPasswordAuthentication")), certificates: len(textsAt(all, key+"Fingerprint")),
-		isPool: elementAt(all, settings+"PreprovisionedVm"), proxyAgent: elementAt(all, settings+"ProvisionGuestProxyAgent")}
+		stock: elementAt(all, settings+"PreprovisionedVMType"), proxyAgent: elementAt(all, settings+"ProvisionGuestProxyAgent")}
 	for _, value := range textsAt(all, key+"Value") {
 		if value = strings.TrimSpace(value); value != "" {
 			m.keys = append(m.keys, value)
@@ -91,8 +92,8 @@ func readAzureMedia(where, text string) (*azureMedia, error) {
 	case m.name == "":
 		return nil, fmt.Errorf("%w: read %s: there is no HostName for Linux in it", ErrSilent, where)
 	}
-	if kind := elementAt(all, settings+"PreprovisionedVMType"); kind != "" && kind != "None" {
-		m.isPool = "true"
+	if (m.stock == "" || m.stock == "None") && strings.EqualFold(elementAt(all, settings+"PreprovisionedVm"), "true") {
+		m.stock = stockRunning
 	}
 	return m, nil
 }

@@ -188,19 +188,6 @@ func TestAzureDisc(t *testing.T) {
 	}
 }
 
-// Who is made in stock has no owner yet: what it finds must not become the machine.
-func TestAzureStock(t *testing.T) {
-	for name, imds := range map[string]string{"service": strings.Replace(azureIMDS, `"None"`, `"Running"`, 1), "disc": azureIMDS} {
-		w, asked := onAzure(t, "", "", imds)
-		if name == "disc" {
-			w, asked = onAzure(t, seedFiles("/var/lib/cloud/seed/azure", map[string]string{"ovf-env.xml": azureDiscFile("", "<wa:PreprovisionedVm>true</wa:PreprovisionedVm>")}), "", imds)
-		}
-		if _, err := fetchAzure(t.Context(), w.env); isOneOf(err) != "silent" || !strings.Contains(err.Error(), "made in stock") || len(*asked) != 1 {
-			t.Errorf("%s: %v, asked %q", name, err, *asked)
-		}
-	}
-}
-
 // Keys that are certificates are not understood: that is said, and the other keys are taken.
 func TestAzureCertificates(t *testing.T) {
 	file := azureDiscFile(`<wa:SSH><wa:PublicKeys><wa:PublicKey><wa:Fingerprint>AB</wa:Fingerprint><wa:Path>p</wa:Path></wa:PublicKey></wa:PublicKeys></wa:SSH>`, "")

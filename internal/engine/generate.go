@@ -6,6 +6,7 @@ import (
 	"path"
 	"strings"
 
+	"openguest/internal/conf"
 	"openguest/internal/machine"
 	"openguest/internal/source"
 )
@@ -25,8 +26,11 @@ const (
 	switched = 2 // somebody said no
 )
 
-// bootTarget is the unit that makes the stages part of a boot.
-const bootTarget = "/usr/lib/systemd/system/cloud-init.target"
+// The units that make the stages part of a boot, and what follows the cloud after them.
+const (
+	bootTarget = "/usr/lib/systemd/system/cloud-init.target"
+	watchUnit  = "/usr/lib/systemd/system/openguest-watch.service"
+)
 
 // Generate decides whether the stages are part of this boot, as ds-identify does, and writes it down where that and
 // cloud-init's generator do: the sources to try, the result, a marker, and a link to cloud-init.target. It asks no
@@ -46,7 +50,22 @@ func Generate(m machine.Machine, g Generation) (status int, err error) {
 	if g.Early == "" {
 		return status, nil
 	}
-	return status, errors.Join(e.markGenerated(status == enabled), e.linkTarget(g.Early, status == enabled))
+	return status, errors.Join(e.markGenerated(status == enabled), e.linkUnit(g.Early, bootTarget, status == enabled),
+		e.linkUnit(g.Early, watchUnit, status == enabled && e.isWatched()))
+}
+
+// isWatched says that the source which was found tells what is new while the machine runs.
+func (e *Engine) isWatched() bool {
+	text, _ := e.state.Files.Read(e.runFile("cloud.cfg"))
+	found, _, err := conf.Parse("cloud.cfg", []byte(text))
+	if err != nil {
+		return false
+	}
+	for _, name := range found.Get("datasource_list").Strings() {
+		s := source.Named(name)
+		return s != nil && s.Watch != nil
+	}
+	return false
 }
 
 // lastGenerated is what was found out in this boot before: generators run again at every daemon-reload.
@@ -111,10 +130,10 @@ func (e *Engine) markGenerated(on bool) error {
 	return errors.Join(err, e.put(e.runFile(here), 0o644, ""))
 }
 
-// linkTarget makes the stages part of the boot, or no part of it.
-func (e *Engine) linkTarget(early string, on bool) error {
+// linkUnit makes a unit part of the boot, or no part of it.
+func (e *Engine) linkUnit(early, unit string, on bool) error {
 	wants := path.Join(early, "multi-user.target.wants")
-	link := path.Join(wants, path.Base(bootTarget))
+	link := path.Join(wants, path.Base(unit))
 	if !on {
 		if !machine.Exists(e.state.Files, wants) {
 			return nil
@@ -125,5 +144,5 @@ func (e *Engine) linkTarget(early string, on bool) error {
 	if err := e.folder(wants, 0o755); err != nil {
 		return err
 	}
-	return e.link(link, bootTarget)
+	return e.link(link, unit)
 }

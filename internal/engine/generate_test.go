@@ -43,6 +43,21 @@ func TestGenerate(t *testing.T) {
 	}
 }
 
+// What follows the cloud runs where there is something to follow: elsewhere it would be one more program in memory.
+func TestGenerateWatch(t *testing.T) {
+	const link = early + "/multi-user.target.wants/openguest-watch.service"
+	m := machine.Fake(debian+"-- sys/class/dmi/id/product_name --\nGoogle Compute Engine\n", noon)
+	for range 2 { // the second time as at a daemon-reload
+		if status, err := Generate(m, Generation{Early: early}); status != 0 || err != nil || !machine.Exists(m.Files, link) {
+			t.Errorf("on Google: status %d, %v, and the link is there: %v", status, err, machine.Exists(m.Files, link))
+		}
+	}
+	m = machine.Fake(seeded, noon)
+	if _, err := Generate(m, Generation{Early: early}); err != nil || machine.Exists(m.Files, link) {
+		t.Errorf("with a seed: %v, and the link is there: %v", err, machine.Exists(m.Files, link))
+	}
+}
+
 func checkGenerated(t *testing.T, m machine.Machine, on bool) {
 	t.Helper()
 	for name, want := range map[string]bool{targetLink: on, "/run/cloud-init/enabled": on, "/run/cloud-init/disabled": !on} {

@@ -3,9 +3,7 @@ package disk
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -62,14 +60,7 @@ func setUp(t *testing.T, config string) (map[string]module.Outcome, []machine.En
 // attach makes an empty disk of a file. Without loop devices there is nothing to try on.
 func attach(t *testing.T, size int64, options ...string) (device, image string) {
 	t.Helper()
-	if os.Geteuid() != 0 {
-		t.Skip("loop devices need root")
-	}
-	for _, tool := range []string{"losetup", "partx", "sfdisk", "sgdisk", "blkid", "mkfs.ext4", "mkfs.xfs", "mkswap"} {
-		if _, err := exec.LookPath(tool); err != nil {
-			t.Skip(tool + " is not installed; scripts/tools lists what the tests need")
-		}
-	}
+	needTools(t, "losetup", "partx", "sfdisk", "sgdisk", "blkid", "mkfs.ext4", "mkfs.xfs", "mkswap")
 	image = filepath.Join(t.TempDir(), "disk.img")
 	if err := os.WriteFile(image, nil, 0o600); err != nil {
 		t.Fatal(err)
@@ -91,36 +82,11 @@ func attach(t *testing.T, size int64, options ...string) (device, image string) 
 	return device, image
 }
 
-// run runs a tool, and ends the test where it fails.
-func run(t *testing.T, argv ...string) string {
-	t.Helper()
-	out, err := exec.Command(argv[0], argv[1:]...).CombinedOutput()
-	if err != nil {
-		t.Fatalf("%v: %v\n%s", argv, err, out)
-	}
-	return strings.TrimSpace(string(out))
-}
-
 // probed is what blkid says of a device.
 func probed(t *testing.T, device, value string) string {
 	t.Helper()
 	out, _ := exec.Command("blkid", "-p", "-o", "value", "-s", value, device).Output() // status 2: nothing is there
 	return strings.TrimSpace(string(out))
-}
-
-// sum is the content of a disk in a word.
-func sum(t *testing.T, image string) string {
-	t.Helper()
-	f, err := os.Open(image)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	h := sha256.New()
-	if _, err := io.Copy(h, f); err != nil {
-		t.Fatal(err)
-	}
-	return fmt.Sprintf("%x", h.Sum(nil))
 }
 
 func wantVerdicts(t *testing.T, got map[string]module.Outcome, want ...module.Outcome) {

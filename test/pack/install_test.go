@@ -24,8 +24,22 @@ func tree(t *testing.T) string {
 // sandbox runs a script in a copy of the tree and returns what it printed, by the headings that it gave with "## ".
 func sandbox(t *testing.T, script string, boot bool) map[string]string {
 	t.Helper()
+	return sandboxIn(t, packages(t), script, boot)
+}
+
+// sandboxWith is sandbox with more packages.
+func sandboxWith(t *testing.T, more, script string) map[string]string {
+	t.Helper()
+	folder := packages(t)
+	if out, err := run(t, "sh", "-c", `cp "$1"/* "$2"`, "sh", more, folder); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	return sandboxIn(t, folder, script, false)
+}
+
+func sandboxIn(t *testing.T, folder, script string, boot bool) map[string]string {
+	t.Helper()
 	peer := tree(t)
-	folder, _, _ := packages(t)
 	old(t, folder)
 	file := filepath.Join(t.TempDir(), "script")
 	if err := os.WriteFile(file, []byte(script), 0o644); err != nil {
@@ -47,21 +61,12 @@ func sandbox(t *testing.T, script string, boot bool) map[string]string {
 // old puts the package cloud-init beside ours, where apt can have it.
 func old(t *testing.T, folder string) {
 	t.Helper()
-	c := exec.Command("apt-get", "download", "cloud-init")
-	c.Dir = t.TempDir()
-	if out, err := c.CombinedOutput(); err != nil {
-		t.Logf("going back to cloud-init is not tested: apt-get download cloud-init: %v\n%s", err, out)
+	data, err := made.fetch("cloud-init")
+	if err != nil {
+		t.Logf("going back to cloud-init is not tested: %v", err)
 		return
 	}
-	found, err := filepath.Glob(c.Dir + "/*.deb")
-	if err != nil || len(found) != 1 {
-		t.Fatal(found, err)
-	}
-	data, err := os.ReadFile(found[0])
-	if err == nil {
-		err = os.WriteFile(folder+"/cloud-init", data, 0o644)
-	}
-	if err != nil {
+	if err := os.WriteFile(folder+"/cloud-init", data, 0o644); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -207,6 +212,7 @@ cat >/var/lib/cloud/seed/nocloud/user-data <<'END'
 #cloud-config
 users: [{name: ada}]
 hostname: booted
+bootcmd: [echo boot >>/boots]
 runcmd: [touch /ran]
 END
 SEED
@@ -228,6 +234,11 @@ echo "## made"; ls /ran; id -u ada; hostname
 echo "## ssh"; systemctl is-active ssh.service
 echo "## cycles"; journalctl --boot --no-pager | grep -i 'ordering cycle'
 echo "## keygen"; systemctl show --property=ConditionResult --value sshd-keygen@rsa.service
+stages="cloud-init-local cloud-init-network cloud-config cloud-final"
+systemctl show --property=Id,InvocationID $stages >/before
+dpkg --install /packages/openguest*.deb >/root/dpkg 2>&1 || cat /root/dpkg
+systemctl show --property=Id,InvocationID $stages >/after
+echo "## upgraded"; cmp /before /after; grep -c InvocationID=. /after; wc -l </boots; systemctl is-active cloud-init.target
 systemctl --no-block poweroff
 END
 `
@@ -278,6 +289,7 @@ ln -s ../sshd-keygen@.service /etc/systemd/system/multi-user.target.wants/sshd-k
 	expect(t, got, "ssh", "active")
 	expect(t, got, "cycles", "")
 	expect(t, got, "keygen", "no")
+	expect(t, got, "upgraded", "4\n1\nactive") // an upgrade of the running machine starts no stage: people's scripts would run in the middle of a day
 }
 
 // Row B24: where no cloud is, no stage runs, and the machine can be logged in to.

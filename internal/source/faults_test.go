@@ -19,6 +19,8 @@ var askedOverHTTP = map[string]struct {
 }{
 	"DigitalOcean": {digitalOcean().Fetch, `datasource: {DigitalOcean: {metadata_url: "%[1]s/metadata/v1.json", timeout: 0.3, max_wait: 0.3, retries: 1, sec_between_retries: 0.01}}`},
 	"Hetzner":      {fetchHetzner, `datasource: {Hetzner: {metadata_url: "%[1]s/hetzner/v1", timeout: 0.3, max_wait: 0.3, retries: 1, sec_between_retries: 0.01}}`},
+	"NWCS":         {nwcs().Fetch, `datasource: {NWCS: {metadata_url: "%[1]s/api/v1/metadata", timeout: 0.3, max_wait: 0.3, retries: 1, sec_between_retries: 0.01}}`},
+	"CloudCIX":     {fetchCloudCIX, `datasource: {CloudCIX: {metadata_urls: ["%[1]s"], timeout: 0.3, max_wait: 0.3, retries: 1, sec_between_retries: 0.01}}`},
 	"UpCloud":      {upCloud().Fetch, `datasource: {UpCloud: {metadata_url: "%[1]s/metadata/v1.json", timeout: 0.3, max_wait: 0.3, retries: 1, sec_between_retries: 0.01}}`},
 	"Vultr":        {vultr().Fetch, `datasource: {Vultr: {metadata_url: "%[1]s/v1.json", timeout: 0.3, max_wait: 0.3, retries: 1, sec_between_retries: 0.01}}`},
 	"Scaleway":     {fetchScaleway, `datasource: {Scaleway: {metadata_urls: ["%[1]s"], timeout: 0.3, max_wait: 0.3, retries: 1, sec_between_retries: 0.01}}`},

@@ -46,6 +46,12 @@ var onePages = map[string]struct {
 			"vendor-data": "#!/bin/sh\n", "interfaces": [{"mac": "56:00:03:15:c4:65"}], "startup-script": "echo"}`},
 		id: "29bea708-2e6e-480a-90ad-0e6b5d5ad62f", host: "web-1", region: "us", network: "vultr", asked: 1,
 	},
+	"NWCS": {
+		fetch: nwcs().Fetch, at: "/api/v1/metadata", facts: "-- /sys/class/net/ens3/address --\n96:00:00:08:19:da\n",
+		pages: map[string]string{"/api/v1/metadata": `{"instance-id": "i-77", "hostname": "web-1", "public-keys": ["` + oneKey + `"], "userdata": "#cloud-config\n",
+			"vendordata": "#!/bin/sh\n", "network": {"version": 1, "config": [{"type": "physical", "name": "eth0", "mac_address": "96:00:00:08:19:DA", "subnets": [{"type": "dhcp"}]}, 1]}}`},
+		id: "i-77", host: "web-1", network: "v1", asked: 1,
+	},
 	"Hetzner": {
 		fetch: hetzner().Fetch, at: "/hetzner/v1",
 		facts: "-- /sys/class/dmi/id/product_serial --\n123456\n-- /sys/class/net/ens10/address --\n86:00:00:12:34:56\n",

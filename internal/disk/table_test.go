@@ -435,6 +435,68 @@ func cutEverywhere(t *testing.T, label string, sector, larger int64, damaged int
 	}
 }
 
+// Row M05. After a cut the firmware and the kernel read the table, not we: at each single sector, libblkid and libfdisk find the same
+// partitions where they were, the one that grows with one of its two sizes.
+func TestPowerCutForOthers(t *testing.T) {
+	need(t, "partx", "sfdisk")
+	for _, layout := range []string{"label: gpt\n,10M\n,50M\n", "label: dos\n,10M\n,50M\n", "label: dos\n,10M\n,,5\n,10M\n,40M\n"} {
+		name := script(t, layout, 100, 150)
+		places := func() string { return run(t, "", "partx", "--raw", "--noheadings", "--output", "NR,START", name) }
+		before, m := places(), live(t)
+		last := strings.Count(layout, "M") // partitions: one for each size
+		if strings.Contains(layout, ",,5") {
+			last = 6
+		}
+		table := readImage(t, m, name)
+		if _, _, err := table.Grow(last); err != nil {
+			t.Fatal(err)
+		}
+		sectors := inSectors(table.Rewrite(name, "").Writes)
+		for i, w := range sectors {
+			if !writeSector(t, name, w) {
+				continue
+			}
+			if now := places(); now != before {
+				t.Fatalf("after %d of %d sectors partx finds\n%s\nand before\n%s", i+1, len(sectors), now, before)
+			}
+			if n := strings.Count(dump(t, name), "start="); n != strings.Count(before, "\n") {
+				t.Fatalf("after %d of %d sectors sfdisk finds %d partitions", i+1, len(sectors), n)
+			}
+		}
+		verify(t, name)
+	}
+}
+
+func inSectors(writes []machine.Write) (sectors []machine.Write) {
+	for _, w := range writes {
+		for at := 0; at < len(w.Data); at += 512 {
+			sectors = append(sectors, machine.Write{Offset: w.Offset + int64(at), Data: w.Data[at : at+512]})
+		}
+	}
+	return sectors
+}
+
+// writeSector writes into an image what is not there yet.
+func writeSector(t *testing.T, name string, w machine.Write) (changed bool) {
+	t.Helper()
+	f, err := os.OpenFile(name, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	now := make([]byte, len(w.Data))
+	if _, err := f.ReadAt(now, w.Offset); err != nil {
+		t.Fatal(err)
+	}
+	if bytes.Equal(now, w.Data) {
+		return false
+	}
+	if _, err := f.WriteAt(w.Data, w.Offset); err != nil {
+		t.Fatal(err)
+	}
+	return true
+}
+
 // A table that does not verify is never written.
 func TestDamaged(t *testing.T) {
 	edit := func(offset int64, data string) func(b *machine.FakeBlock) {

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
-	"regexp"
 	"strings"
 
 	"openguest/internal/machine"
@@ -121,10 +120,68 @@ func (e *ensuring) doas() error {
 
 // doasUser is whom a rule of doas.conf(5) is about, or nothing where it is not a rule.
 func doasUser(rule string) string {
-	found := regexp.MustCompile(`^(?:permit|deny)(?:\s+(?:nolog|nopass|persist|keepenv|setenv \{[^}]+\})+)*\s+([a-zA-Z0-9_]+)` +
-		`(?:\s+as\s+[a-zA-Z0-9_]+)*(?:\s+cmd\s+\S+(?:\s+args\s+\S+(?:\s*\S+)*)*)*\s*$`).FindStringSubmatch(rule)
-	if found == nil {
+	if rule == "" || isDoasSpace(rune(rule[0])) {
 		return ""
 	}
-	return found[1]
+	verb, rest := cutDoasWord(rule)
+	if verb != "permit" && verb != "deny" {
+		return ""
+	}
+	before := rest
+	for after, ok := skipDoasOptions(rest); ok; after, ok = skipDoasOptions(rest) {
+		before, rest = rest, after
+	}
+	for _, from := range []string{rest, before} { // the name of a user may be that of an option
+		if user, target := cutDoasWord(from); isDoasName(user) && isDoasTarget(strings.FieldsFunc(target, isDoasSpace)) {
+			return user
+		}
+	}
+	return ""
+}
+
+func isDoasSpace(c rune) bool { return c < 0x80 && strings.IndexByte(" \t\n\f\r", byte(c)) >= 0 }
+
+// cutDoasWord takes the first word from a text.
+func cutDoasWord(text string) (word, rest string) {
+	text = strings.TrimLeftFunc(text, isDoasSpace)
+	if end := strings.IndexFunc(text, isDoasSpace); end >= 0 {
+		return text[:end], text[end:]
+	}
+	return text, ""
+}
+
+// skipDoasOptions goes over a word of options, which may touch each other. setenv has braces and may have spaces in them.
+func skipDoasOptions(text string) (rest string, ok bool) {
+	rest = strings.TrimLeftFunc(text, isDoasSpace)
+	for more := true; more; {
+		more = false
+		for _, option := range []string{"nolog", "nopass", "persist", "keepenv"} {
+			if after, found := strings.CutPrefix(rest, option); found {
+				rest, ok, more = after, true, true
+			}
+		}
+		if inside, found := strings.CutPrefix(rest, "setenv {"); found {
+			if end := strings.IndexByte(inside, '}'); end > 0 {
+				rest, ok, more = inside[end+1:], true, true
+			}
+		}
+	}
+	return rest, ok && (rest == "" || isDoasSpace(rune(rest[0])))
+}
+
+func isDoasName(word string) bool {
+	return word != "" && strings.Trim(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") == ""
+}
+
+// isDoasTarget says whether words name whom the user may be, and a command with any arguments: as NAME cmd NAME args …
+func isDoasTarget(words []string) bool {
+	for len(words) >= 2 && words[0] == "as" && isDoasName(words[1]) {
+		words = words[2:]
+	}
+	for len(words) >= 2 && words[0] == "cmd" {
+		if words = words[2:]; len(words) >= 2 && words[0] == "args" {
+			return true
+		}
+	}
+	return len(words) == 0
 }

@@ -1,7 +1,6 @@
 package machine
 
 import (
-	"regexp"
 	"slices"
 	"strings"
 )
@@ -105,23 +104,38 @@ func codenameIn(version string) string {
 
 // parseRedHatRelease reads "CentOS release 6.10 (Final)", from when there was no os-release.
 func parseRedHatRelease(text string) map[string]string {
-	virtuozzo := strings.Contains(text, "Virtuozzo")
-	pattern := `^(.+) release ([\d.]+) \(([^)]+)\)`
-	if virtuozzo {
-		pattern = `^(.+) release ([\d.]+)()`
+	name, version, codename := cutRelease(text)
+	if strings.Contains(text, "Virtuozzo") {
+		codename = name
 	}
-	found := regexp.MustCompile(pattern).FindStringSubmatch(text)
-	if found == nil {
+	if codename == "" {
 		return nil
 	}
-	if virtuozzo {
-		found[3] = found[1]
-	}
-	id, _, _ := strings.Cut(strings.ToLower(found[1]), " linux")
+	id, _, _ := strings.Cut(strings.ToLower(name), " linux")
 	if id == "red hat enterprise" {
 		id = "redhat"
 	}
-	return map[string]string{"ID": id, "VERSION_ID": found[2], "VERSION_CODENAME": found[3]}
+	return map[string]string{"ID": id, "VERSION_ID": version, "VERSION_CODENAME": codename}
+}
+
+// cutRelease takes "NAME release 1.2 (CODENAME)" apart. The code name may be missing; where there is no version, all is empty.
+func cutRelease(text string) (name, version, codename string) {
+	const word = " release "
+	line, _, _ := strings.Cut(text, "\n")
+	for at := strings.LastIndex(line, word); at > 0; at = strings.LastIndex(line[:at], word) {
+		rest := line[at+len(word):]
+		version = rest[:len(rest)-len(strings.TrimLeft(rest, "0123456789."))]
+		if version == "" {
+			continue
+		}
+		if behind, opened := strings.CutPrefix(rest[len(version):], " ("); opened {
+			if inside, _, closed := strings.Cut(behind, ")"); closed {
+				codename = inside
+			}
+		}
+		return line[:at], version, codename
+	}
+	return "", "", ""
 }
 
 // Variant is the family whose templates and defaults a distribution uses: system_info's "variant".

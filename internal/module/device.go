@@ -2,7 +2,6 @@ package module
 
 import (
 	"path"
-	"regexp"
 	"strconv"
 	"strings"
 
@@ -25,8 +24,15 @@ func (e *Env) deviceNames(aliases conf.Named[string]) deviceNames {
 	return d
 }
 
-// kernelName fits the kernel's own names of disks, which may be given without /dev.
-var kernelName = regexp.MustCompile(`^(x?[shv]d[a-z][0-9]*|sr[0-9]+)$`)
+// isKernelName says whether a name is one of the kernel's own for disks, which may be given without /dev: sda1, xvdb, sr0.
+func isKernelName(name string) bool {
+	isNumber := func(text string) bool { return strings.Trim(text, "0123456789") == "" }
+	if number, ok := strings.CutPrefix(name, "sr"); ok {
+		return number != "" && isNumber(number)
+	}
+	name = strings.TrimPrefix(name, "x")
+	return len(name) >= 3 && strings.IndexByte("shv", name[0]) >= 0 && name[1] == 'd' && 'a' <= name[2] && name[2] <= 'z' && isNumber(name[3:])
+}
 
 // mountable is the node that a name in `mounts` means: a path, a kernel's name such as sdb, an alias, or the cloud's own
 // name, each perhaps with a dot and a partition's number behind. A disk that has partitions stands for its first one. It is
@@ -47,7 +53,7 @@ func (d deviceNames) mountable(name string) string {
 		if disk = d.cloudDevice(disk); disk == "" {
 			return ""
 		}
-	case kernelName.MatchString(disk):
+	case isKernelName(disk):
 		disk = "/dev/" + disk
 	}
 	if !dotted {

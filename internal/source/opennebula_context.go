@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"net/netip"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -14,30 +13,40 @@ import (
 	"openguest/internal/machine"
 )
 
-// assignment is the beginning of a line that sets a variable.
-var assignment = regexp.MustCompile(`^(?:export[ \t]+)?([A-Za-z_][A-Za-z0-9_]*)=`)
-
 // parseContext reads the assignments of a shell's file, without a shell: whoever made the disc would have its commands run.
 func parseContext(text string) (map[string]string, error) {
 	vars := map[string]string{}
 	for rest := text; rest != ""; {
 		rest = strings.TrimLeft(rest, " \t\r\n;")
 		line, after, _ := strings.Cut(rest, "\n")
-		found := assignment.FindStringSubmatch(line)
+		name, value := cutAssignment(line)
 		switch {
 		case rest == "" || rest[0] == '#':
 			rest = after
-		case found == nil:
+		case name == "":
 			return nil, fmt.Errorf("the line %.60q sets no variable", line)
 		default:
-			value, left, err := shellWord(rest[len(found[0]):])
+			word, left, err := shellWord(rest[len(line)-len(value):])
 			if err != nil {
-				return nil, fmt.Errorf("the value of %s %w", found[1], err)
+				return nil, fmt.Errorf("the value of %s %w", name, err)
 			}
-			vars[found[1]], rest = value, left
+			vars[name], rest = word, left
 		}
 	}
 	return vars, nil
+}
+
+// cutAssignment takes a line that sets a variable apart, and what follows the value with it. The name is empty where it sets none.
+func cutAssignment(line string) (name, value string) {
+	if behind, ok := strings.CutPrefix(line, "export"); ok && strings.TrimLeft(behind, " \t") != behind {
+		line = strings.TrimLeft(behind, " \t")
+	}
+	name, value, ok := strings.Cut(line, "=")
+	const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_"
+	if !ok || name == "" || strings.IndexByte(letters, name[0]) < 0 || strings.Trim(name, letters+"0123456789") != "" {
+		return "", ""
+	}
+	return name, value
 }
 
 // shellWord is a word as a POSIX shell reads it, up to the white space behind it. What a shell would compute is refused.
@@ -72,12 +81,16 @@ func shellWord(text string) (word, rest string, err error) {
 	return out.String(), "", nil
 }
 
-// addressed is the name of a variable with an address.
-var addressed = regexp.MustCompile(`^ETH[0-9]+_IP`)
+// isAddress says whether a variable with this name gives an address: ETH0_IP, ETH0_IP6.
+func isAddress(name string) bool {
+	card, ok := strings.CutPrefix(name, "ETH")
+	rest := strings.TrimLeft(card, "0123456789")
+	return ok && rest != card && strings.HasPrefix(rest, "_IP")
+}
 
 // contextNetwork is the network of the variables ETHx_…, as version 2; nil where no address is set. A card is found by its MAC.
 func contextNetwork(e *Env, vars map[string]string) *instance.Network {
-	if !slices.ContainsFunc(slices.Collect(maps.Keys(vars)), addressed.MatchString) {
+	if !slices.ContainsFunc(slices.Collect(maps.Keys(vars)), isAddress) {
 		return nil
 	}
 	byMAC := map[string]string{}

@@ -127,13 +127,16 @@ func (p *parser) alias(t token) *Node {
 
 // properties reads an anchor and a tag, in any order.
 func (p *parser) properties(n *Node) {
-	begins := n.place()
-	for p.at(anchor) && n.Anchor == "" || p.at(tag) && n.Tag == "" {
+	var tagged token
+	for p.at(anchor) && n.Anchor == "" || p.at(tag) && tagged.text == "" {
 		if t := p.take(); t.kind == anchor {
 			n.Anchor = t.text
 		} else {
-			n.Tag = p.tag(t, begins)
+			tagged = t
 		}
+	}
+	if tagged.text != "" {
+		n.Tag = p.tag(tagged, place{n.Line, n.Column})
 	}
 }
 
@@ -151,8 +154,6 @@ func (p *parser) tag(t token, begins place) string {
 	p.refuseIn("parsing a node", begins, t.at, "found undefined tag handle", hintTag)
 	return ""
 }
-
-func (n *Node) place() place { return place{n.Line, n.Column} }
 
 // refuseNode tells that there is something else where a node should be.
 func (p *parser) refuseNode() {

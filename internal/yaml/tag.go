@@ -131,12 +131,12 @@ func (s *scanner) fetchDirective() {
 	}
 	t := token{kind: directive, at: s.place()}
 	s.pos++
-	name := s.skipWord()
+	name, major := s.skipWord(), "1"
 	switch {
 	case name == "" || s.peek(0) != ' ' && !s.ends(0):
 		s.refuse(s.place(), "could not find expected directive name", "put quotes around a text that begins with %")
 	case name == "YAML":
-		s.scanVersion(t.at)
+		major = s.scanVersion()
 	case name == "TAG":
 		s.scanTagDirective(&t)
 	default:
@@ -145,14 +145,17 @@ func (s *scanner) fetchDirective() {
 	if s.err == nil {
 		s.restOfLine("scanning a directive", t.at)
 	}
+	if major != "1" {
+		s.refuse(t.at, "found incompatible YAML document", "write %YAML 1.1")
+	}
 	if t.text == "" {
 		t.text = name
 	}
 	s.add(t)
 }
 
-// scanVersion reads a version of YAML 1.
-func (s *scanner) scanVersion(begins place) {
+// scanVersion reads a version of YAML, and returns the number before the dot.
+func (s *scanner) scanVersion() string {
 	s.skipSpaces()
 	major := s.skipDigits()
 	minor := ""
@@ -160,12 +163,10 @@ func (s *scanner) scanVersion(begins place) {
 		s.pos++
 		minor = s.skipDigits()
 	}
-	switch {
-	case minor == "" || s.peek(0) != ' ' && !s.ends(0):
+	if minor == "" || s.peek(0) != ' ' && !s.ends(0) {
 		s.refuse(s.place(), "did not find expected version number", "write %YAML 1.1")
-	case strings.TrimLeft(major, "0") != "1":
-		s.refuse(begins, "found incompatible YAML document", "write %YAML 1.1")
 	}
+	return strings.TrimLeft(major, "0")
 }
 
 func (s *scanner) skipDigits() string {

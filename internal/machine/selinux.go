@@ -3,7 +3,6 @@ package machine
 import (
 	"io/fs"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -61,8 +60,8 @@ type labelRule struct {
 	anyKind bool
 	label   string
 
-	match *regexp.Regexp // made of the pattern when first needed
-	bad   bool           // the pattern is none that Go understands
+	compiled *pattern // made when first needed
+	bad      bool     // the pattern is none that is understood
 }
 
 // A labelAlias says that a folder is labelled as if it were another.
@@ -197,10 +196,9 @@ func (r *labelRule) isFor(mode fs.FileMode) bool { return r.anyKind || r.kind ==
 
 // matches compiles the pattern at its first use: of the thousands that a policy has, a boot needs a few dozen.
 func (r *labelRule) matches(name string) bool {
-	if r.match == nil && !r.bad {
-		var err error
-		r.match, err = regexp.Compile(`(?s)\A(?:` + r.pattern + `)\z`)
-		r.bad = err != nil
+	if r.compiled == nil {
+		p, ok := compilePattern(r.pattern)
+		r.compiled, r.bad = &p, !ok
 	}
-	return !r.bad && r.match.MatchString(name)
+	return !r.bad && r.compiled.matches(name)
 }

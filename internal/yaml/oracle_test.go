@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 )
@@ -161,20 +160,26 @@ func TestCasesAsPyYAML(t *testing.T) {
 		t.Errorf("there are %d cases only", len(cases))
 	}
 	compare(t, cases)
-	var windows, next []string
-	short := slices.DeleteFunc(slices.Clone(cases), func(text string) bool { return len(text) > 300 }) // PyYAML is slow
-	for _, text := range short {
-		windows = append(windows, strings.ReplaceAll(text, "\n", "\r\n"), strings.ReplaceAll(text, "\n", "\r"))
-		next = append(next, strings.ReplaceAll(text, "\n", "\u0085"), strings.ReplaceAll(text, "\n", "\u2028"), strings.ReplaceAll(text, "\n", "\n\u2029"), "\ufeff"+text)
+	var all []string
+	for i, text := range cases {
+		others := variants(text)
+		for j := range others {
+			if (i+j)%3 == 0 && len(text) <= 300 || *mutations > 10_000 { // PyYAML is slow
+				all = append(all, others[j])
+			}
+		}
 	}
-	compare(t, windows)
-	compare(t, next)
-	var inside []string
-	for _, text := range short {
-		further := strings.ReplaceAll(strings.TrimSuffix(text, "\n"), "\n", "\n  ")
-		inside = append(inside, "- "+further+"\n- x\n", "key:\n  "+further+"\nnext: y\n", "["+text+"]", "? "+further+"\n: x\n", "{a: "+text+", b}")
+	compare(t, all)
+}
+
+// variants are a text with other line breaks, and as a part of others.
+func variants(text string) []string {
+	further := strings.ReplaceAll(strings.TrimSuffix(text, "\n"), "\n", "\n  ")
+	all := []string{"\ufeff" + text, "- " + further + "\n- x\n", "key:\n  " + further + "\nnext: y\n", "[" + text + "]", "? " + further + "\n: x\n", "{a: " + further + ", b}"}
+	for _, newline := range []string{"\r\n", "\r", "\u0085", "\u2028", "\n\u2029"} {
+		all = append(all, strings.ReplaceAll(text, "\n", newline))
 	}
-	compare(t, inside)
+	return all
 }
 
 var mutations = flag.Int("mutations", 2000, "how many documents with mistakes in them are compared with PyYAML")

@@ -16,6 +16,8 @@ func wsl() *Source {
 		Doc: "Files below .cloud-init in the Windows user's folder: NAME.user-data, ID-VERSION.user-data, ID-all.user-data and " +
 			"default.user-data, the first that there is; on Ubuntu those of Ubuntu Pro below .ubuntupro before them.",
 		Match: matchWSL,
+		Fetch: fetchWSL,
+		Check: isSameWSL,
 	}
 }
 

@@ -32,7 +32,7 @@ type visited struct {
 }
 
 // Google's agent, as Debian ships it, must do with our answers what it does with Google's: make the accounts, write its host keys
-// back, and be told of a change while it waits. Rows 2, 3, 6 and 9 of gce-linux are about the same requests.
+// back, and be told of a change while it waits.
 func TestRealGuestAgent(t *testing.T) {
 	v := visit(t, peerTree(t), guestAgent(t))
 	bob, carol, all := sshKey(t), sshKey(t), sshKey(t)

@@ -31,6 +31,7 @@ import (
 //	a value                                  text; with alt=json JSON
 //	?wait_for_change=true&last_etag=E        held back until its ETag is not E, or timeout_sec have passed
 //	PUT, DELETE guest-attributes/NS/KEY      200; 403 where enable-guest-attributes is not set
+//	gce-workload-certificates                412: they are not configured
 //	what is not there                        404
 
 const gceTop = "/computeMetadata/v1"
@@ -67,6 +68,9 @@ func gceReply(r *request) reply {
 	}
 	if !r.reads() {
 		return gceError(http.StatusMethodNotAllowed, "The request method is inappropriate for this URL.")
+	}
+	if _, ok := below(rest, "instance/gce-workload-certificates"); ok {
+		return gceError(http.StatusPreconditionFailed, "Workload certificates are not configured for this instance.")
 	}
 	if gceIdentity(r, rest) && r.query.Get("audience") == "" {
 		return gcePlain(http.StatusBadRequest, "non-empty audience parameter required")

@@ -193,13 +193,14 @@ type looked struct {
 	revision      int64
 }
 
-// keptAnswers is how many answers are kept for the others who wait for the same; they are woken at nearly the same time.
-const keptAnswers = 64
+// keptAnswers is how many bytes of answers are kept for the others who wait for the same; they are woken at nearly the same time.
+const keptAnswers = 32 << 20
 
 // recent keeps the last answers to those who wait.
 type recent struct {
-	mu  sync.Mutex
-	all map[looked]reply
+	mu   sync.Mutex
+	all  map[looked]reply
+	size int // about, in bytes
 }
 
 func (r *recent) get(key looked) (reply, bool) {
@@ -212,8 +213,9 @@ func (r *recent) get(key looked) (reply, bool) {
 func (r *recent) put(key looked, a reply) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.all == nil || len(r.all) >= keptAnswers {
-		r.all = make(map[looked]reply, keptAnswers)
+	const besides = 1 << 10 // bytes of an answer that are not its body
+	if r.size += len(a.body) + besides; r.all == nil || r.size > keptAnswers {
+		r.all, r.size = map[looked]reply{}, len(a.body)+besides
 	}
 	r.all[key] = a
 }

@@ -69,6 +69,8 @@ var refusals = map[string][]turnedAway{
 			want: "non-empty audience parameter required", source: "public clients that look for these words"},
 		{request: "GET /computeMetadata/v1/instance/service-accounts/default/identity?audience=a", headers: flavor, status: 404, answer: []string{html8, flavor},
 			want: googlePage("404", "Not Found", "The requested URL <code>/computeMetadata/v1/instance/service-accounts/default/identity</code> was not found on this server. ")},
+		{request: "GET /computeMetadata/v1/instance/gce-workload-certificates/config-status", headers: flavor, status: 412, answer: []string{html8, flavor},
+			want: googlePage("412", "Precondition Failed", "Workload certificates are not configured for this instance.")},
 		{request: "POST /computeMetadata/v1/instance/name", headers: flavor, status: 405, answer: []string{html8, flavor},
 			want: googlePage("405", "Method Not Allowed", "The request method is inappropriate for this URL.")},
 	},

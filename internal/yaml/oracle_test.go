@@ -154,7 +154,7 @@ func knownToDiffer(err error, want answer) bool {
 		strings.Contains(wrong.Message, "stands for no character"))
 }
 
-// What PyYAML reads, and how, is what a machine has been set up with for years: every difference is another machine.
+// Row Y03. What PyYAML reads, and how, is what a machine has been set up with for years: every difference is another machine.
 func TestCasesAsPyYAML(t *testing.T) {
 	if len(cases) < 150 {
 		t.Errorf("there are %d cases only", len(cases))
@@ -185,7 +185,7 @@ func variants(text string) []string {
 var mutations = flag.Int("mutations", 2000, "how many documents with mistakes in them are compared with PyYAML")
 var seed = flag.Uint64("seed", 1, "what the mistakes begin from")
 
-// A person's mistake must be refused as ever, and what is no mistake to PyYAML must be none here.
+// Row Y03. A person's mistake must be refused as ever, and what is no mistake to PyYAML must be none here.
 func TestMistakesAsPyYAML(t *testing.T) {
 	random := rand.New(rand.NewPCG(*seed, 9))
 	texts := append(peersTexts(t), cases...)

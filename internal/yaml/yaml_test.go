@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// Whatever the text, an error has a place, and a tree has its nodes at places of the text. Whether it costs too much is
+// Row Y05. Whatever the text, an error has a place, and a tree has its nodes at places of the text. Whether it costs too much is
 // tested where configuration is read.
 func FuzzParse(f *testing.F) {
 	for _, text := range cases {
@@ -41,7 +41,7 @@ func checkPlaces(t *testing.T, n *Node, most, depth int) {
 	}
 }
 
-// A mistake is read by a person at night: each says what is wrong, where that begins and what to do.
+// Row Y03. A mistake is read by a person at night: each says what is wrong, where that begins and what to do.
 func TestMistakes(t *testing.T) {
 	for text, want := range map[string]string{
 		"a: - b\n":              "1:4: this is no YAML: a list item is not allowed here (a list begins in a line of its own; ",

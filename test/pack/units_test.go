@@ -94,7 +94,10 @@ echo "## openguest"; levels
 	}
 }
 
-// The maintainer scripts of both kinds start, stop and restart nothing: a stage belongs to a boot.
+// daemon is the one unit that goes on running, and so has to be stopped and begun again.
+const daemon = "openguest-watch.service"
+
+// The maintainer scripts of both kinds start, stop and restart no stage: a stage belongs to a boot.
 func TestMaintainerScriptsStartNothing(t *testing.T) {
 	tool(t, "dpkg-deb", "rpm")
 	control := t.TempDir()
@@ -115,6 +118,9 @@ func TestMaintainerScriptsStartNothing(t *testing.T) {
 	}
 	for line := range strings.Lines(scripts + out) {
 		code, _, _ := strings.Cut(line, "#")
+		if strings.HasSuffix(code, " "+daemon+" || :\n") || strings.HasSuffix(code, " "+daemon+" || true\n") {
+			continue
+		}
 		for _, word := range strings.Fields(code) {
 			switch word {
 			case "start", "restart", "try-restart", "reload-or-restart", "stop", "--now", "invoke-rc.d", "deb-systemd-invoke", "service":

@@ -300,14 +300,15 @@ func (w walked) isEmpty(p place) bool {
 	return err == nil && len(names) == 0
 }
 
-// visit does something where name leads. A link is followed only while every folder so far is root's alone.
+// visit does something where name leads. A link is followed only while every folder so far is root's alone. Each name on the
+// way is looked at once: a boot takes thousands of these steps.
 func visit[T any](w walked, name string, follow bool, do func(place) (T, error)) (none T, err error) {
 	at, alone, links := place{path: "."}, true, 0
+	folder, err := w.look(at)
+	if err != nil {
+		return none, err
+	}
 	for todo := split(name); len(todo) > 0; {
-		folder, err := w.look(at)
-		if err != nil {
-			return none, err
-		}
 		if !folder.Mode.IsDir() {
 			return none, &fs.PathError{Op: "look", Path: at.name(), Err: errNotFolder}
 		}
@@ -318,13 +319,13 @@ func visit[T any](w walked, name string, follow bool, do func(place) (T, error))
 		alone = alone && trusted && folder.Mode&0o022 == 0
 		at.writable, at.shared = at.may(0o2, folder), folder.Mode&0o002 != 0
 		next, last := at, len(todo) == 1
-		next.path = path.Join(split(at.path + "/" + todo[0])...)
+		next.path = within(at.path, todo[0])
 		node, err := w.look(next)
 		if err != nil && !(last && errors.Is(err, fs.ErrNotExist)) {
 			return none, err
 		}
 		if todo = todo[1:]; node.Mode.Type() != fs.ModeSymlink || last && !follow {
-			at = next
+			at, folder = next, node
 			continue
 		}
 		if links++; links > 40 {
@@ -335,10 +336,24 @@ func visit[T any](w walked, name string, follow bool, do func(place) (T, error))
 		}
 		if path.IsAbs(node.Data) {
 			at.path = "."
+			if folder, err = w.look(at); err != nil {
+				return none, err
+			}
 		}
 		todo = append(targetParts(node.Data), todo...)
 	}
 	return do(at)
+}
+
+// within is the place of a part in a folder; ".." is the folder that it is in, and nothing is above the root.
+func within(folder, part string) string {
+	switch {
+	case part == "." || part == "..":
+		return path.Join(split(folder + "/" + part)...)
+	case folder == ".":
+		return part
+	}
+	return folder + "/" + part
 }
 
 var errNotFolder = errors.New("not a folder")

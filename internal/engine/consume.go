@@ -39,7 +39,7 @@ func (e *Engine) consume(ctx context.Context) error {
 	e.merge(&p)
 	e.checkKeys(p)
 	if !e.hasRun("consume_data", module.PerInstance) {
-		err = e.mark("consume_data", module.PerInstance)
+		err = errors.Join(e.settle(), e.mark("consume_data", module.PerInstance))
 	}
 	return errors.Join(err,
 		e.put(path.Join(OwnState, "parts.json"), 0o600, string(text)),

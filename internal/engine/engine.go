@@ -145,13 +145,17 @@ func (e *Engine) Run(ctx context.Context, stage Stage) (int, error) {
 		return 0, fmt.Errorf("%w by %s", ErrDisabled, by)
 	}
 	e.stage = stage
+	settled := machine.Gather(e.state.Files)
 	e.status = e.openStatus(stage)
 	errs := e.run(ctx, stage)
 	if ctx.Err() != nil { // the stage has not ended: a boot in its middle must not look done
-		return len(errs), context.Cause(ctx)
+		return len(errs), errors.Join(context.Cause(ctx), settled())
 	}
 	e.log.event("finish: %s: %s: %s", stage.event(), outcome(errs), stage.work())
 	e.finish(stage, errs)
+	if err := settled(); err != nil {
+		e.log.Log(module.Error, "at the end of the stage: %v", err)
+	}
 	e.runLast(ctx)
 	return len(errs), nil
 }

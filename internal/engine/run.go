@@ -223,7 +223,7 @@ func (e *Engine) execute(ctx context.Context, entry listed, name string) error {
 		return e.leave(entry, name)
 	}
 	if m.Marked {
-		if err := e.mark(name, entry.every); err != nil {
+		if err := errors.Join(e.mark(name, entry.every), e.settle()); err != nil {
 			return err
 		}
 	}
@@ -232,6 +232,9 @@ func (e *Engine) execute(ctx context.Context, entry listed, name string) error {
 	said := len(e.log.verdicts)
 	before := e.machine.Ledger.Len()
 	err := m.Run(ctx, e.env(entry))
+	if e.machine.Ledger.Len() > before {
+		err = errors.Join(err, e.settle())
+	}
 	e.conclude(entry, said, before, err)
 	switch {
 	case errors.Is(err, module.ErrSkip):

@@ -31,7 +31,12 @@ func (e *Engine) hasRun(name string, every module.Frequency) bool {
 	return tail != "" && machine.Exists(e.state.Files, path.Join(path.Dir(file), head+"-"+strings.ReplaceAll(tail, "_", "-")))
 }
 
-// mark writes the semaphore.
+// settle waits until what was written is on the disk. A semaphore that outlived a power cut would otherwise vouch for files that did
+// not.
+func (e *Engine) settle() error { return machine.Settle(e.state.Files) }
+
+// mark writes the semaphore. It goes to the disk with the next files that do: what is done twice for want of it does no harm. For a
+// module that must never run twice, settle follows.
 func (e *Engine) mark(name string, every module.Frequency) error {
 	if every == module.Always {
 		return nil

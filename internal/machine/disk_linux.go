@@ -22,6 +22,7 @@ type disk struct {
 	uid  int // who runs the program
 	// label says which SELinux label the policy gives a new file; nil where there is no SELinux.
 	label func(name string, mode fs.FileMode) string
+	late  unsettled
 }
 
 // openDisk opens the files below a folder.
@@ -282,16 +283,17 @@ func (d *disk) symlink(p place, n Node) error {
 				return errors.Join(err, unix.Unlinkat(folder, temp, 0))
 			}
 		}
-		return rename(folder, temp, base)
+		return d.rename(folder, temp, base)
 	})
 }
 
 // replace writes a file beside the name and moves it there, or, where the name is a mount point, writes it in place.
 func (d *disk) replace(p place, n Node) (string, error) {
-	temp, label := tempName(path.Base(p.path)), ""
+	temp, label, isLate := tempName(path.Base(p.path)), "", false
 	var f *os.File
 	err := d.in(p, func(folder int, base string) error {
 		label = labelAt(folder, base)
+		isLate = !isAt(folder, base) && d.isLate(folder)
 		fd, err := unix.Openat(folder, temp, unix.O_CREAT|unix.O_EXCL|unix.O_WRONLY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o600)
 		f = os.NewFile(uintptr(fd), p.name())
 		return err
@@ -300,8 +302,12 @@ func (d *disk) replace(p place, n Node) (string, error) {
 		return "", err
 	}
 	_, err = f.WriteString(n.Data) // whoever owns the folder, this open file is ours to give away
-	if err = errors.Join(err, d.dress(f, p, n, label), f.Sync(), f.Close()); err == nil {
-		err = d.in(p, func(folder int, base string) error { return rename(folder, temp, base) })
+	err = errors.Join(err, d.dress(f, p, n, label))
+	if !isLate {
+		err = errors.Join(err, f.Sync())
+	}
+	if err = errors.Join(err, f.Close()); err == nil {
+		err = d.in(p, func(folder int, base string) error { return d.rename(folder, temp, base) })
 	}
 	if err == nil {
 		return "", nil
@@ -331,11 +337,20 @@ func tempName(base string) string {
 	return "." + base + ".new-" + rand.Text()
 }
 
+// isAt says whether something is at a name.
+func isAt(folder int, base string) bool {
+	var st unix.Stat_t
+	return unix.Fstatat(folder, base, &st, unix.AT_SYMLINK_NOFOLLOW) == nil
+}
+
 // rename moves a finished file to its name, for good.
-func rename(folder int, from, to string) error {
+func (d *disk) rename(folder int, from, to string) error {
 	if err := unix.Renameat(folder, from, folder, to); err != nil {
 		unix.Unlinkat(folder, from, 0)
 		return err
+	}
+	if d.isLate(folder) {
+		return nil
 	}
 	fd, err := unix.Openat(folder, ".", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {

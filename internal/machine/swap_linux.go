@@ -66,7 +66,7 @@ func (d *disk) makeSwap(p place, size int64) error {
 	}
 	err = errors.Join(d.fillSwap(f, p, size), f.Close())
 	if err == nil {
-		err = d.in(p, func(folder int, base string) error { return rename(folder, path.Base(half.path), base) })
+		err = d.in(p, func(folder int, base string) error { return d.rename(folder, path.Base(half.path), base) })
 	}
 	if err != nil {
 		d.remove(half)

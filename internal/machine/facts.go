@@ -175,10 +175,19 @@ func (f *Facts) NICs() (all []NIC) {
 	names, _ := f.files.List("/sys/class/net")
 	for _, name := range names {
 		if f.isFolder("/sys/class/net/" + name) { // bonding_masters is a file
-			all = append(all, readNIC(attributes{f.files, "/sys/class/net/" + name}, name))
+			all = append(all, readNIC(device(f.files, "/sys/class/net", name), name))
 		}
 	}
 	return all
+}
+
+// device are the attributes of a device of a class, in the folder that its link leads to: each attribute costs the way to it.
+func device(files Files, class, name string) attributes {
+	a := attributes{files, class + "/" + name}
+	if link, err := files.Look(a.folder); err == nil && link.Mode.Type() == fs.ModeSymlink {
+		a.folder = path.Join(class, link.Data)
+	}
+	return a
 }
 
 func readNIC(a attributes, name string) NIC {
@@ -236,11 +245,7 @@ func blockDevices(files Files) (all []BlockDevice) {
 
 // blockDevice reads what /sys says of one device.
 func blockDevice(files Files, name string) BlockDevice {
-	a := attributes{files, "/sys/class/block/" + name}
-	link, err := files.Look(a.folder)
-	if err == nil && link.Mode.Type() == fs.ModeSymlink {
-		a.folder = path.Join("/sys/class/block", link.Data) // each attribute costs the way to it
-	}
+	a := device(files, "/sys/class/block", name)
 	b := BlockDevice{
 		Name:      name,
 		Size:      a.number("size") * 512, // the kernel's sector, whatever the device's is

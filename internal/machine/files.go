@@ -148,6 +148,7 @@ type place struct {
 	uid, gid int
 	writable bool
 	shared   bool // everybody may make files beside it
+	alone    bool // nobody but root may change the way to it
 }
 
 // name is the place as people write it.
@@ -318,6 +319,7 @@ func visit[T any](w walked, name string, follow bool, do func(place) (T, error))
 		}
 		alone = alone && trusted && folder.Mode&0o022 == 0
 		at.writable, at.shared = at.may(0o2, folder), folder.Mode&0o002 != 0
+		at.alone = alone
 		next, last := at, len(todo) == 1
 		next.path = within(at.path, todo[0])
 		node, err := w.look(next)

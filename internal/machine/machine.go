@@ -18,6 +18,7 @@ type Machine struct {
 	Swap     Swap
 	Net      Net
 	Links    Links
+	Serial   Serial
 	Clock    Clock
 	Facts    *Facts
 	Ledger   *Ledger // what was changed through this machine

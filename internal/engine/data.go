@@ -120,7 +120,7 @@ func (e *Engine) sourceData() map[string]any {
 	for key, value := range e.now.Tree {
 		ds[key] = value
 	}
-	if e.now.Metadata != nil {
+	if e.now.Metadata != nil && !e.now.IsWhole {
 		ds["meta_data"] = map[string]any(e.now.Metadata)
 	}
 	return ds
@@ -157,8 +157,7 @@ func (e *Engine) standard() map[string]any {
 		"public_ssh_keys": anys(in.PublicKeys()), "python_version": "", "region": orNil(in.Region), "system_platform": "Linux-" + f.KernelRelease() + "-" + f.Architecture(),
 		"variant": f.Variant(),
 	}
-	host, _, _ := strings.Cut(in.Hostname, ".")
-	both := map[string]any{"availability_zone": orNil(in.Zone), "cloud_name": cloud, "instance_id": in.ID, "local_hostname": orNil(host)}
+	both := map[string]any{"availability_zone": orNil(in.Zone), "cloud_name": cloud, "instance_id": in.ID, "local_hostname": orNil(in.ShortName())}
 	for key, value := range both {
 		v1[key] = value
 		v1[strings.ReplaceAll(key, "_", "-")] = value

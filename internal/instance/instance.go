@@ -17,6 +17,8 @@ type Instance struct {
 	Zone        string `json:"zone"`         // availability zone
 	LaunchIndex *int   `json:"launch_index"` // which of several instances started together this is
 	Keys        []Key  `json:"keys"`         // public keys for the default user
+	// IsWholeName says that Hostname is the system's name with its domain: a few clouds want it so.
+	IsWholeName bool `json:"whole_name,omitempty"`
 	// AwaitsKeys says that the cloud had no key when it was asked, and is worth asking again.
 	AwaitsKeys bool `json:"awaits_keys,omitempty"`
 	// Accounts are people whom the cloud gives accounts, which are kept in line with it while the machine runs.
@@ -33,10 +35,11 @@ type Instance struct {
 	Config []byte `json:"config,omitempty"` // cloud-config that the cloud's facts mean: over the image's, under vendor-data
 
 	RandomSeed []byte         `json:"random_seed"`
-	Network    *Network       `json:"network"`   // nil: the cloud does not say
-	Metadata   map[string]any `json:"metadata"`  // what the cloud said, for templates and queries: ds.meta_data
-	Tree       map[string]any `json:"tree"`      // the rest of "ds": other documents of the cloud by name
-	Sensitive  []string       `json:"sensitive"` // paths in Metadata and Tree that only root may see, with slashes
+	Network    *Network       `json:"network"`            // nil: the cloud does not say
+	Metadata   map[string]any `json:"metadata"`           // what the cloud said, for templates and queries: ds.meta_data
+	Tree       map[string]any `json:"tree"`               // the rest of "ds": other documents of the cloud by name
+	IsWhole    bool           `json:"is_whole,omitempty"` // Tree is all of "ds", without ds.meta_data
+	Sensitive  []string       `json:"sensitive"`          // paths in Metadata and Tree that only root may see, with slashes
 }
 
 // A Key is one line of a cloud's public keys.
@@ -60,6 +63,15 @@ type File struct {
 type Network struct {
 	Kind     string `json:"kind"`     // "v1", "v2", "network_data", "ec2", …
 	Document []byte `json:"document"` // as the cloud gave it
+}
+
+// ShortName is what the system is called by itself.
+func (i *Instance) ShortName() string {
+	if i.IsWholeName {
+		return i.Hostname
+	}
+	short, _, _ := strings.Cut(i.Hostname, ".")
+	return short
 }
 
 // Folder is the name of the instance's folder below instances/: a slash in an id becomes an underscore. An id that would

@@ -41,6 +41,8 @@ func (e *Env) hostName(k *hostnameKeys) hostName {
 		return hostName{short: short, full: k.Hostname}
 	}
 	switch given := e.Instance.Hostname; {
+	case given != "" && e.Instance.IsWholeName && k.Hostname == "":
+		return hostName{short: given, full: given}
 	case k.Hostname != "" && given != "":
 		return hostName{short: k.Hostname, full: cloudName(given).full}
 	case k.Hostname != "":

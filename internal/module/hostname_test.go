@@ -1,6 +1,23 @@
 package module
 
-import "testing"
+import (
+	"testing"
+
+	"openguest/internal/instance"
+)
+
+// On some clouds a name with a domain is the system's name as a whole: a machine that cloud-init named so keeps its name.
+func TestWholeName(t *testing.T) {
+	for isWhole, want := range map[bool]hostName{true: {short: "web1.example.com", full: "web1.example.com"}, false: {short: "web1", full: "web1.example.com"}} {
+		e := &Env{Instance: &instance.Instance{Hostname: "web1.example.com", IsWholeName: isWhole}}
+		if got := e.hostName(&hostnameKeys{}); got != want {
+			t.Errorf("it is %+v, want %+v", got, want)
+		}
+		if got := e.hostName(&hostnameKeys{Hostname: "mine"}); got.short != "mine" || got.full != "web1.example.com" {
+			t.Errorf("with a name of one's own it is %+v", got)
+		}
+	}
+}
 
 // FuzzWriteHostname: whatever stands in /etc/hostname, the name that is written there is the one that is read.
 func FuzzWriteHostname(f *testing.F) {

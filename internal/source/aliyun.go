@@ -68,7 +68,7 @@ func crawlAliYun(ctx context.Context, e *Env, c *client) (*instance.Instance, er
 	in := t.instance(e, "AliYun", c)
 	in.VendorData, in.Network = found[vendor], t.networkIn(e, "AliYun")
 	in.Hostname, in.Keys = textAt(t.meta, "hostname"), aliYunKeys(e, t.meta["public-keys"])
-	in.Tree = map[string]any{"meta-data": t.meta}
+	in.Tree, in.IsWhole, in.IsWholeName = map[string]any{"meta-data": t.meta}, true, true
 	return in, nil
 }
 

@@ -31,7 +31,7 @@ func dropletOf(e *Env, doc map[string]any) *instance.Instance {
 		ID: id, Hostname: name, Zone: zone, Keys: keyLines(e, "public_keys", doc["public_keys"]),
 		UserData: bytesAt(doc, "user_data"), VendorData: bytesAt(doc, "vendor_data"),
 		Network: described("digitalocean", network),
-		Metadata: map[string]any{"instance-id": id, "local-hostname": name, "interfaces": doc["interfaces"], "public-keys": doc["public_keys"],
+		Metadata: map[string]any{"instance-id": cmp.Or(doc["droplet_id"], any(id)), "local-hostname": name, "interfaces": doc["interfaces"], "public-keys": doc["public_keys"],
 			"availability_zone": zone},
 	}
 }

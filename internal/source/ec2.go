@@ -107,7 +107,7 @@ func ec2Instance(e *Env, c *client, cloud string, t told) *instance.Instance {
 	in.Keys = keyLines(e, in.Subplatform, t.meta["public-keys"])
 	in.AwaitsKeys = t.version == oldest && e.awaitsKeys(in)
 	in.LaunchIndex = indexOf(conf.Of(t.meta["ami-launch-index"], conf.Origin{}))
-	in.Tree = map[string]any{"meta-data": t.meta, "_metadata_api_version": t.version}
+	in.Tree, in.IsWhole = map[string]any{"meta-data": t.meta, "_metadata_api_version": t.version}, true
 	in.Zone = textAt(t.meta, "placement", "availability-zone")
 	if cloud == "aws" {
 		in.Tree["dynamic"] = t.dynamic

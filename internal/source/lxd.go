@@ -135,7 +135,7 @@ func lxdInstance(e *Env, metaData []byte, config map[string]any) (*instance.Inst
 	if text := lxdValue(e, config, "network-config"); text != nil {
 		in.Network = parseNetwork(e, "network-config", text)
 	}
-	in.Tree = map[string]any{"_metadata_api_version": "1.0", "config": config, "meta-data": string(metaData)}
+	in.Tree, in.IsWhole = map[string]any{"_metadata_api_version": "1.0", "config": config, "meta-data": string(metaData)}, true
 	for _, key := range []string{"user.meta-data", "user.vendor-data", "user.user-data", "cloud-init.user-data", "cloud-init.vendor-data"} {
 		if _, there := config[key]; there {
 			in.Sensitive = append(in.Sensitive, "ds/config/"+key)

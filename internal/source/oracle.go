@@ -77,7 +77,7 @@ func oracleOf(e *Env, doc map[string]any) (*instance.Instance, error) {
 	first := 0
 	in := &instance.Instance{
 		Source: "Oracle", Detail: "DataSourceOracle", Mode: modeNet, Cloud: "oracle", Platform: "oracle",
-		ID: textAt(doc, "id"), Hostname: textAt(doc, "hostname"), Zone: textAt(doc, "ociAdName"), LaunchIndex: &first, Tree: doc,
+		ID: textAt(doc, "id"), Hostname: textAt(doc, "hostname"), Zone: textAt(doc, "ociAdName"), LaunchIndex: &first, Tree: doc, IsWhole: true,
 	}
 	doc["system_uuid"] = e.Machine.Facts.DMI("product_uuid") // lives as long as the instance, but is not its id
 	if e.Stage != Local {

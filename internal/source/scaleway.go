@@ -61,7 +61,7 @@ func fetchScaleway(ctx context.Context, e *Env) (*instance.Instance, error) {
 func scalewayOf(e *Env, n *Early, meta map[string]any) *instance.Instance {
 	in := &instance.Instance{
 		Source: "Scaleway", Detail: "DataSourceScaleway", Mode: modeNet, Cloud: "scaleway", Platform: "scaleway", Subplatform: "unknown",
-		ID: textAt(meta, "id"), Hostname: textAt(meta, "hostname"), Zone: textAt(meta, "zone"), Network: scalewayNetwork(e, n, meta), Metadata: meta,
+		ID: textAt(meta, "id"), Hostname: textAt(meta, "hostname"), IsWholeName: true, Zone: textAt(meta, "zone"), Network: scalewayNetwork(e, n, meta), Metadata: meta,
 	}
 	if end := strings.LastIndex(in.Zone, "-"); end > 0 {
 		in.Region = in.Zone[:end]

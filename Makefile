@@ -5,6 +5,6 @@ quick: ; scripts/test --quick
 try:   ; scripts/try
 bench: ; scripts/bench
 bench-vm: ; scripts/bench-vm
-vm-all: ; OPENGUEST_VM=all go test -timeout 90m -count 1 -v ./test/vm
+vm-all: ; scripts/vm all
 docs:  ; scripts/docs
 conformance: ; scripts/conformance

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"openguest/internal/machine"
+	"openguest/test/peer"
 )
 
 func TestParseKey(t *testing.T) {
@@ -77,7 +78,7 @@ sys.stdout.write(s.update_authorized_keys([p.parse(l) for l in old.splitlines()]
 		{"", keyA}, {keyA + "\n", keyA}, {"# c\n\nssh-rsa  AAAA   x\n" + keyB, keyA + "|no-pty ssh-rsa AAAA y"},
 		{"junk\nssh-rsa\n", "junk|ssh-foo AAAA|" + keyB}, {`command="a b" ` + keyA, `from="x, \"y" ` + keyA},
 	} {
-		out, err := exec.Command("chroot", peerTree(t), "python3", "-c", script, test[0], test[1]).Output()
+		out, err := exec.Command("chroot", peer.Tree(t, "/usr/lib/python3/dist-packages/cloudinit"), "python3", "-c", script, test[0], test[1]).Output()
 		if err != nil {
 			t.Fatal(err)
 		}

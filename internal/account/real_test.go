@@ -3,11 +3,8 @@ package account
 import (
 	"context"
 	"fmt"
-	"io/fs"
-	"maps"
 	"os"
 	"os/exec"
-	"path"
 	"regexp"
 	"slices"
 	"strings"
@@ -16,49 +13,33 @@ import (
 
 	"openguest/internal/instance"
 	"openguest/internal/machine"
+	"openguest/test/peer"
 )
 
 // parts are what the programs change of a system.
 var parts = []string{"etc", "home", "srv", "var/mail"}
 
+// salted are hashes of passwords, which are another each time.
+var salted = regexp.MustCompile(`\$(y|6)\$[^:]{40,}`)
+
 // TestMeaningsAreWhatTheProgramsDo runs the real useradd, groupadd, usermod, passwd and chpasswd in a root of a Debian, and
 // what they mean on a copy of it: an image that was customized offline would otherwise boot with other accounts.
 func TestMeaningsAreWhatTheProgramsDo(t *testing.T) {
-	peer := peerTree(t)
+	tree := peer.Tree(t, "/usr/sbin/useradd")
 	if err := exec.Command("unshare", "-m", "mount", "-t", "tmpfs", "none", "/mnt").Run(); err != nil {
 		t.Skip("needs the right to mount")
 	}
 	for name, prepare := range realSystems() {
 		t.Run(name, func(t *testing.T) {
 			changes := realChanges()
-			meant, refusals := meantBy(t, peer, prepare, changes)
-			real, failures := reallyDone(t, peer, prepare, changes)
+			meant, refusals := meantBy(t, tree, prepare, changes)
+			real, failures := reallyDone(t, tree, prepare, changes)
 			if !slices.Equal(refusals, failures) {
 				t.Errorf("meant to fail %q, really failed %q", refusals, failures)
 			}
-			for _, file := range slices.Sorted(maps.Keys(real)) {
-				if meant[file] != real[file] {
-					t.Errorf("%s: meant\n%v\nreally\n%v", file, meant[file], real[file])
-				}
-				delete(meant, file)
-			}
-			if len(meant) > 0 {
-				t.Errorf("meant, but not really there: %q", slices.Sorted(maps.Keys(meant)))
-			}
+			peer.Same(t, meant, real)
 		})
 	}
-}
-
-// peerTree is the root of a Debian with its cloud-init.
-func peerTree(t *testing.T) string {
-	peer := os.Getenv("PEER_TREE")
-	if peer == "" {
-		peer = "/var/tmp/peer-bookworm"
-	}
-	if _, err := os.Stat(peer + "/usr/sbin/useradd"); err != nil || os.Getuid() != 0 {
-		t.Skip("needs root, and the root tree of a Debian where PEER_TREE says")
-	}
-	return peer
 }
 
 // realSystems are shell lines that prepare a root, in its folder.
@@ -120,9 +101,9 @@ func realChanges() (all []machine.Change) {
 }
 
 // meantBy does to a copy what the commands mean, and returns what is there then and which failed.
-func meantBy(t *testing.T, peer, prepare string, changes []machine.Change) (map[string]machine.Node, []string) {
+func meantBy(t *testing.T, tree, prepare string, changes []machine.Change) (map[string]machine.Node, []string) {
 	dir := t.TempDir()
-	script := fmt.Sprintf("cd %s && cp -a --parents %s %s && cd %s && %s", peer, strings.Join(parts, " "), dir, dir, prepare)
+	script := fmt.Sprintf("cd %s && cp -a --parents %s %s && cd %s && %s", tree, strings.Join(parts, " "), dir, dir, prepare)
 	if out, err := exec.Command("sh", "-c", script).CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
@@ -136,14 +117,14 @@ func meantBy(t *testing.T, peer, prepare string, changes []machine.Change) (map[
 			refused = append(refused, fmt.Sprint(i, c.Argv))
 		}
 	}
-	return snapshot(t, dir), refused
+	return peer.Snapshot(t, dir, parts, salted), refused
 }
 
 // reallyDone runs the commands in an overlay of the tree, and returns what is there then and which failed.
-func reallyDone(t *testing.T, peer, prepare string, changes []machine.Change) (map[string]machine.Node, []string) {
+func reallyDone(t *testing.T, tree, prepare string, changes []machine.Change) (map[string]machine.Node, []string) {
 	dir := t.TempDir()
 	script := fmt.Sprintf("set -e; cd %s; mkdir mounts after; mount -t tmpfs none mounts; mkdir mounts/u mounts/w mounts/m\n"+
-		"mount -t overlay none -o lowerdir=%s,upperdir=mounts/u,workdir=mounts/w mounts/m; cd mounts/m; (%s)\n", dir, peer, prepare)
+		"mount -t overlay none -o lowerdir=%s,upperdir=mounts/u,workdir=mounts/w mounts/m; cd mounts/m; (%s)\n", dir, tree, prepare)
 	for i, c := range changes {
 		script += fmt.Sprintf("printf %%s %s | chroot . %s >/dev/null 2>&1 || echo %d >>%s/failed\n", quoted(c.Stdin.Reveal()), quoted(c.Argv...), i, dir)
 	}
@@ -158,7 +139,7 @@ func reallyDone(t *testing.T, peer, prepare string, changes []machine.Change) (m
 		fmt.Sscan(word, &i)
 		failed = append(failed, fmt.Sprint(i, changes[i].Argv))
 	}
-	return snapshot(t, dir+"/after"), failed
+	return peer.Snapshot(t, dir+"/after", parts, salted), failed
 }
 
 func quoted(words ...string) string {
@@ -167,31 +148,4 @@ func quoted(words ...string) string {
 		words[i] = "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
 	}
 	return strings.Join(words, " ")
-}
-
-// snapshot reads what a root holds. The programs' own copies and lock are left out, and hashes with a salt made alike.
-func snapshot(t *testing.T, dir string) map[string]machine.Node {
-	m, err := machine.Tree(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	salted := regexp.MustCompile(`\$(y|6)\$[^:]{40,}`)
-	all := map[string]machine.Node{}
-	for todo := slices.Clone(parts); len(todo) > 0; todo = todo[1:] {
-		n, err := machine.Get(m.Files, todo[0])
-		if err != nil {
-			t.Fatal(err)
-		}
-		if strings.HasSuffix(todo[0], "-") || strings.HasSuffix(todo[0], ".lock") {
-			continue
-		}
-		n.Data = salted.ReplaceAllString(n.Data, "HASH")
-		if all[todo[0]] = n; n.Mode&fs.ModeDir != 0 {
-			names, _ := m.Files.List(todo[0])
-			for _, name := range names {
-				todo = append(todo, path.Join(todo[0], name))
-			}
-		}
-	}
-	return all
 }

@@ -179,8 +179,9 @@ func TestCVE_2021_3429_ErrorsShowNoCommandOfPeople(t *testing.T) {
 	}
 }
 
-// Rule 4: output: may name a command that does not read. What we print ourselves must not wait for it forever.
-func TestNobodyReadsTheOutput(t *testing.T) {
+// unheard are commands with little patience, and a pipe that nobody reads.
+func unheard(t *testing.T, patience time.Duration) (p programs, write *os.File) {
+	t.Helper()
 	m, err := Live()
 	if err != nil {
 		t.Fatal(err)
@@ -189,9 +190,15 @@ func TestNobodyReadsTheOutput(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer read.Close()
-	p := m.Commands.(programs)
-	p.outputs.patience = time.Millisecond
+	t.Cleanup(func() { read.Close(); write.Close() })
+	p = m.Commands.(programs)
+	p.outputs.patience = patience
+	return p, write
+}
+
+// Rule 4: output: may name a command that does not read. What we print ourselves must not wait for it forever.
+func TestNobodyReadsTheOutput(t *testing.T) {
+	p, write := unheard(t, time.Millisecond)
 	p.outputs.open["| sleep 1000"] = &sink{file: write}
 	for range 2 {
 		if err := p.Say(Output{Out: "| sleep 1000", Err: "&1"}, strings.Repeat("x", 1<<20)); !errors.Is(err, errDeaf) {
@@ -202,22 +209,11 @@ func TestNobodyReadsTheOutput(t *testing.T) {
 
 // Rule 4: our own output may be a terminal that takes nothing. What a program printed is in its file; the boot goes on.
 func TestNobodyReadsTheEcho(t *testing.T) {
-	m, err := Live()
-	if err != nil {
-		t.Fatal(err)
-	}
-	read, write, err := os.Pipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer read.Close()
-	defer write.Close()
+	p, write := unheard(t, 10*time.Millisecond)
 	file, err := os.OpenFile(filepath.Join(t.TempDir(), "log"), os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := m.Commands.(programs)
-	p.outputs.patience = 10 * time.Millisecond
 	s := &sink{file: file, echo: write}
 	p.outputs.open["| tee -a log"] = s
 	const size = 1 << 20 // more than a pipe holds

@@ -1,18 +1,15 @@
 package module
 
 import (
-	"maps"
-	"os"
 	"os/exec"
-	"path"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
 
 	"openguest/internal/conf"
 	"openguest/internal/instance"
 	"openguest/internal/machine"
+	"openguest/test/peer"
 )
 
 // accountParts are the folders that hold what users_groups and set_passwords change.
@@ -56,37 +53,19 @@ cc_set_passwords.handle("set-passwords", cfg, Cloud(), logging.getLogger(), [])`
 // TestAccountsAsThePeer runs the real cloud-init in the root of a Debian, with the real useradd, and ours on a copy of that
 // root which does not run. All that is left of both must be the same. Rows M22, M24, M35, M37, O01.
 func TestAccountsAsThePeer(t *testing.T) {
-	peer := peerTree(t)
+	tree := peer.Tree(t, cloudInit)
 	ours, theirs := t.TempDir(), t.TempDir()
 	parts := strings.Join(accountParts, " ")
-	shell(t, "cd "+peer+" && cp -a --parents "+parts+" "+ours)
+	shell(t, "cd "+tree+" && cp -a --parents "+parts+" "+ours)
 	shell(t, `cd "`+theirs+`"; mkdir mounts; mount -t tmpfs none mounts; mkdir mounts/u mounts/w mounts/m
-		mount -t overlay none -o lowerdir=`+peer+`,upperdir=mounts/u,workdir=mounts/w mounts/m; cd mounts/m
+		mount -t overlay none -o lowerdir=`+tree+`,upperdir=mounts/u,workdir=mounts/w mounts/m; cd mounts/m
 		mount -t tmpfs none run; chroot . python3 -c "$1" "$2" >/dev/null; cp -a --parents `+parts+" "+theirs, peerAccounts, accountConfig)
 	applyAccounts(t, ours)
-	want, got := accountFiles(t, theirs), accountFiles(t, ours)
-	for _, name := range slices.Sorted(maps.Keys(want)) {
-		if got[name] != want[name] {
-			t.Errorf("%s: ours\n%v\ncloud-init's\n%v", name, got[name], want[name])
-		}
-		delete(got, name)
-	}
-	if len(got) > 0 {
-		t.Errorf("only ours: %q", slices.Sorted(maps.Keys(got)))
-	}
+	peer.Same(t, accountFiles(t, ours), accountFiles(t, theirs))
 }
 
-// peerTree is the root of a Debian with its cloud-init.
-func peerTree(t *testing.T) string {
-	peer := os.Getenv("PEER_TREE")
-	if peer == "" {
-		peer = "/var/tmp/peer-bookworm"
-	}
-	if _, err := os.Stat(peer + "/usr/lib/python3/dist-packages/cloudinit"); err != nil || os.Getuid() != 0 {
-		t.Skip("needs root, and the root tree of a Debian with cloud-init where PEER_TREE says")
-	}
-	return peer
-}
+// cloudInit is where the packages of Debian have it.
+const cloudInit = "/usr/lib/python3/dist-packages/cloudinit"
 
 // shell runs a script where nobody else sees its mounts.
 func shell(t *testing.T, script string, args ...string) {
@@ -128,28 +107,5 @@ func applyAccounts(t *testing.T, dir string) {
 
 // accountFiles reads what a root holds, but for the copies and the lock that the programs keep, and salts and dates.
 func accountFiles(t *testing.T, dir string) map[string]machine.Node {
-	m, err := machine.Tree(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	salted := regexp.MustCompile(`\$(y|6)\$[^:]{40,}|(?m:on \w{3}, .*$)`)
-	all := map[string]machine.Node{}
-	for todo := slices.Clone(accountParts); len(todo) > 0; todo = todo[1:] {
-		name := todo[0]
-		n, err := machine.Get(m.Files, name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if strings.HasSuffix(name, "-") || strings.HasSuffix(name, ".lock") {
-			continue
-		}
-		n.Data = salted.ReplaceAllString(n.Data, "VARIES")
-		if all[name] = n; n.Mode.IsDir() {
-			names, _ := m.Files.List(name)
-			for _, child := range names {
-				todo = append(todo, path.Join(name, child))
-			}
-		}
-	}
-	return all
+	return peer.Snapshot(t, dir, accountParts, regexp.MustCompile(`\$(y|6)\$[^:]{40,}|(?m:on \w{3}, .*$)`))
 }

@@ -12,6 +12,7 @@ import (
 	"openguest/internal/account"
 	"openguest/internal/instance"
 	"openguest/internal/machine"
+	"openguest/test/peer"
 )
 
 // sshRoot is a machine with an ssh server and the host keys of its image.
@@ -262,7 +263,7 @@ func TestStopWhileKeysAreMade(t *testing.T) {
 // peerPython runs a line of Python in a tree with the real cloud-init.
 func peerPython(t *testing.T, code string) string {
 	t.Helper()
-	cmd := exec.Command("chroot", peerTree(t), "/usr/bin/python3", "-B", "-")
+	cmd := exec.Command("chroot", peer.Tree(t, cloudInit), "/usr/bin/python3", "-B", "-")
 	cmd.Stdin = strings.NewReader(code)
 	out, err := cmd.Output()
 	if err != nil {

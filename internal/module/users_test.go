@@ -8,12 +8,13 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"openguest/internal/conf"
+	"openguest/test/peer"
 )
 
 // TestPeople asks cloud-init itself, in the root of a Debian, which users and groups it makes of each way to write them: a
 // user who is left out cannot log in. Row M25.
 func TestPeople(t *testing.T) {
-	peer := peerTree(t)
+	tree := peer.Tree(t, cloudInit)
 	const image = imageUser
 	configs := []string{"{}" /* nobody */, "users: []" + image, "users: [default]" + image, "users: default" + image, "users: ada,default,bob" + image,
 		"users: [ada, default, bob]" + image, "users: [[ada, bob], default, 'cee,dee', '']" + image, "users: {ada: true, bob: false, cee: {gecos: C}, default: on}" + image,
@@ -39,7 +40,7 @@ for text in json.loads(sys.argv[1]):
     users, groups = ug_util.normalize_users_groups(cfg, Distro(cfg))
     out.append([list(users.items()), list(groups.items())])
 print(json.dumps(out))`
-	out, err := exec.Command("chroot", peer, "python3", "-c", script, string(input)).Output()
+	out, err := exec.Command("chroot", tree, "python3", "-c", script, string(input)).Output()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -24,7 +24,11 @@ func tree(t *testing.T) string {
 // sandbox runs a script in a copy of the tree and returns what it printed, by the headings that it gave with "## ".
 func sandbox(t *testing.T, script string, boot bool) map[string]string {
 	t.Helper()
-	return sandboxIn(t, packages(t), script, boot)
+	mode := inside
+	if boot {
+		mode = booted
+	}
+	return sandboxIn(t, packages(t), script, mode)
 }
 
 // sandboxWith is sandbox with more packages.
@@ -34,10 +38,17 @@ func sandboxWith(t *testing.T, more, script string) map[string]string {
 	if out, err := run(t, "sh", "-c", `cp "$1"/* "$2"`, "sh", more, folder); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	return sandboxIn(t, folder, script, false)
+	return sandboxIn(t, folder, script, inside)
 }
 
-func sandboxIn(t *testing.T, folder, script string, boot bool) map[string]string {
+// Where a sandbox's script runs: in the copy of the tree, there with a boot after it, or beside it with this system's programs.
+const (
+	inside  = ""
+	booted  = "boot"
+	outside = "outside"
+)
+
+func sandboxIn(t *testing.T, folder, script, mode string) map[string]string {
 	t.Helper()
 	peer := tree(t)
 	old(t, folder)
@@ -45,10 +56,10 @@ func sandboxIn(t *testing.T, folder, script string, boot bool) map[string]string
 	if err := os.WriteFile(file, []byte(script), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	args := []string{"-m", "-p", "-f", "-n", "-u", "-i", "./sandbox", peer, folder, file}
-	if boot {
+	args := []string{"-m", "-p", "-f", "-n", "-u", "-i", "./sandbox", peer, folder, file, mode}
+	if mode == booted {
 		tool(t, "systemd-nspawn")
-		args = []string{"-m", "./sandbox", peer, folder, file, "boot"}
+		args = []string{"-m", "./sandbox", peer, folder, file, mode}
 	}
 	out, err := exec.Command("unshare", args...).CombinedOutput()
 	if err != nil {

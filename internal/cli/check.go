@@ -13,6 +13,7 @@ import (
 	"openguest/internal/engine"
 	"openguest/internal/jinja"
 	"openguest/internal/machine"
+	"openguest/internal/network"
 	"openguest/internal/userdata"
 )
 
@@ -37,12 +38,11 @@ func (k *checker) check(d document) (bool, error) {
 		return false, fmt.Errorf("Config file %s does not exist", d.input.name)
 	case err != nil:
 		return false, fmt.Errorf("read the file to check: %w", err)
-	case text == "":
+	case text == "" && d.kind != "network-config":
 		k.say("Empty 'cloud-config' found at %s. Nothing to validate.", d.input.name)
 		return true, nil
 	case d.kind == "network-config":
-		k.say("Skipping network-config schema validation. It is not built yet.")
-		return true, nil
+		return k.network(d, text), nil
 	}
 	kind, line := userdata.Kind(text), 1
 	if kind == "text/jinja2" {
@@ -62,6 +62,40 @@ func (k *checker) check(d document) (bool, error) {
 		return true, nil
 	}
 	return k.show(d, text, k.problems(d, text)), nil
+}
+
+// network checks a description of the network. One of version 2 is netplan's to judge where there is netplan.
+func (k *checker) network(d document, text string) bool {
+	v, problems, err := conf.Parse(d.kind, []byte(text))
+	inner := v
+	if w := v.Get("network"); w != nil {
+		inner = w
+	}
+	netplan, _ := network.Choose(network.Target{Files: k.machine.Files, Facts: k.machine.Facts}, network.Renderers(), []string{"netplan"})
+	switch {
+	case text == "":
+		k.say("Empty 'network-config' found at %s. Nothing to validate.", d.input.name)
+	case err != nil:
+		return k.show(d, text, []conf.Problem{notYAML(d, err)})
+	case v.Kind != conf.Map:
+		return k.show(d, text, []conf.Problem{{Message: fmt.Sprintf("network-config %s is not a YAML dict.", d.input.name)}})
+	case len(inner.Pairs) == 0:
+		k.say("Skipping network-config schema validation on empty config.")
+	case netplan != nil && inner.Get("version") != nil && inner.Get("version").Text == "2":
+		k.say("Skipping network-config schema validation for version: 2. No netplan API available.")
+	default:
+		return k.show(d, text, append(problems, network.Check(v)...))
+	}
+	return true
+}
+
+// notYAML says where a text stops being YAML.
+func notYAML(d document, err error) (p conf.Problem) {
+	if errors.As(err, &p) {
+		p.Message = fmt.Sprintf("File %s is not valid YAML. %s", d.input.name, p.Message)
+		return p
+	}
+	return conf.Problem{Message: fmt.Sprintf("File %s is not valid YAML. %v", d.input.name, err)}
 }
 
 func (k *checker) say(format string, args ...any) {
@@ -120,13 +154,9 @@ func noHeader(name, text string, line int) conf.Problem {
 // problems are those of a cloud-config, in the order of its lines.
 func (k *checker) problems(d document, text string) []conf.Problem {
 	config, _, err := conf.Parse(d.kind, []byte(text))
-	var place conf.Problem
 	switch {
-	case errors.As(err, &place):
-		place.Message = fmt.Sprintf("File %s is not valid YAML. %s", d.input.name, place.Message)
-		return []conf.Problem{place}
 	case err != nil:
-		return []conf.Problem{{Message: fmt.Sprintf("File %s is not valid YAML. %v", d.input.name, err)}}
+		return []conf.Problem{notYAML(d, err)}
 	case config.Kind != conf.Map:
 		return []conf.Problem{{Message: fmt.Sprintf("cloud-config %s is not a YAML dict.", d.input.name)}}
 	}

@@ -36,8 +36,6 @@ func (p *program) schemaCommand() *cobra.Command {
 				return errors.New("Expected one of --config-file or --system arguments")
 			case f.system && c.Flags().Changed("schema-type"):
 				fmt.Fprintln(p.stdout, "WARNING: The --schema-type parameter is inapplicable when --system is present")
-			case f.kind == "network-config":
-				return errors.New("checking a network-config is not built yet")
 			}
 			return p.schema(c, f)
 		}}
@@ -59,6 +57,9 @@ func (p *program) schema(c *cobra.Command, f schemaFlags) error {
 	}
 	k := &checker{program: p, ctx: c.Context(), machine: m, annotate: f.annotate, instance: f.instance}
 	documents := []document{{kind: "user-data", shown: f.file, input: given(m, f.file, "")}}
+	if f.kind == "network-config" {
+		documents[0].kind = f.kind
+	}
 	if f.system {
 		if p.isLive() && os.Geteuid() != 0 {
 			return errors.New("Unable to read system userdata or vendordata as non-root user. Try using sudo.")

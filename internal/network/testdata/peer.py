@@ -4,7 +4,7 @@ A question is {"document": text, "renderer": name, "nics": {name: MAC}, "ip": wh
 is {"files": {path: text}, "error": text}; of the renderer "state" it is the interpreted state instead, in "state". With the
 renderer "fallback", "sys" are files and links ("-> TARGET") below /sys/class/net, and "state" is the document that
 cloud-init assumes; of "read", "kind" is that of the document, and "read" what version 1 or 2 it becomes; of "constants",
-"document" is a file of cloud-init's source tree and "state" are the constants in it; of "choose", "sys" are the files of the machine, "document" the names of renderers, and "state" the choice.
+"document" is a file of cloud-init's source tree and "state" are the constants in it; of "choose", "sys" are the files of the machine, "document" the names of renderers, and "state" the choice; of "schema", "state" says whether the document is valid.
 """
 
 import ast
@@ -185,7 +185,27 @@ def read(question, by_mac):
     return {"read": document, "state": dict(state._network_state, config=None)}
 
 
+def schema(question):
+    """Whether a document is as cloud-init's JSON schema wants it, on a machine without netplan."""
+    sys.modules.setdefault("configobj", mock.MagicMock())  # only imported on the way
+    from cloudinit.config import schema as checker
+    with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
+        file.write(question["document"])
+        file.flush()
+        kind = checker.SchemaType.NETWORK_CONFIG
+        with mock.patch.object(checker, "netplan_validate_network_schema", return_value=False), \
+                mock.patch("cloudinit.net.netplan.available", return_value=False), \
+                open(os.devnull, "w") as nowhere, mock.patch.object(sys, "stdout", nowhere):
+            try:
+                checker.validate_cloudconfig_file(file.name, checker.get_schema(kind), kind, False, "")
+            except (checker.SchemaValidationError, RuntimeError) as e:
+                return {"state": {"valid": False, "why": str(e)}}
+    return {"state": {"valid": True}}
+
+
 def answer(question, by_mac):
+    if question["renderer"] == "schema":
+        return schema(question)
     if question["renderer"] == "read":
         return read(question, by_mac)
     if question["renderer"] == "constants":

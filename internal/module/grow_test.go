@@ -3,6 +3,8 @@ package module
 import (
 	"encoding/binary"
 	"fmt"
+	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -114,4 +116,35 @@ func numbers(list ...uint64) (raw []byte) {
 		raw = binary.LittleEndian.AppendUint64(raw, n)
 	}
 	return raw
+}
+
+// spoken is a report of which a test reads the log.
+type spoken struct {
+	*scene
+	lines []string
+}
+
+func (s *spoken) Log(level Level, format string, args ...any) {
+	s.lines = append(s.lines, fmt.Sprintf("%s %s", level, fmt.Sprintf(format, args...)))
+}
+
+// Row M05. People and monitors look for growpart's words in the log: what grew, that there was nothing to grow, and why a partition was
+// left out.
+func TestGrowpartLogWords(t *testing.T) {
+	for file, want := range map[string]string{
+		"growpart.txtar":       "INFO '/' resized: changed (/dev/vda1) from 2147483648 to 10736352768",
+		"growpart-same.txtar":  "DEBUG '/' NOCHANGE: it fills the disk",
+		"growpart-mbr2t.txtar": "DEBUG '/' SKIPPED: the disk has 3 TiB, and an MBR reaches 2 TiB of it; convert the table to GPT",
+	} {
+		text, err := os.ReadFile("testdata/" + file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := newScene(t, string(text))
+		report := &spoken{scene: s}
+		s.env.Report = report
+		if said := s.play(t, []string{"growpart"}); !slices.Contains(report.lines, want) {
+			t.Errorf("%s: the log has %q, want %q\n%s", file, report.lines, want, said)
+		}
+	}
 }

@@ -11,7 +11,7 @@ import (
 
 // askCommands only ask: how far the boot is, what is known of the instance. Clean alone changes something.
 func (p *program) askCommands() []*cobra.Command {
-	return []*cobra.Command{p.statusCommand(), p.queryCommand(), p.schemaCommand(), p.cleanCommand(), p.detectCommand(), p.featuresCommand()}
+	return []*cobra.Command{p.statusCommand(), p.queryCommand(), p.schemaCommand(), p.cleanCommand(), p.detectCommand(), p.featuresCommand(), p.collectLogsCommand()}
 }
 
 func (p *program) featuresCommand() *cobra.Command {

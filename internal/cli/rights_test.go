@@ -60,7 +60,7 @@ func openDir(t *testing.T) string {
 func TestOthersThanRoot(t *testing.T) {
 	for _, args := range [][]string{
 		{"cloud-init", "init"}, {"cloud-init", "init", "--local"}, {"cloud-init", "modules"}, {"cloud-init", "single", "-n", "runcmd"},
-		{"cloud-init", "clean"}, {"openguest", "boot"}, {"openguest", "why"}, {"cloud-init", "schema", "--system"},
+		{"cloud-init", "clean"}, {"cloud-init", "collect-logs"}, {"openguest", "boot"}, {"openguest", "why"}, {"cloud-init", "schema", "--system"},
 	} {
 		stdout, stderr, status := asNobody(t, args...)
 		if status != 1 || stdout != "" || strings.Count(stderr, "\n") != 1 || !strings.Contains(stderr, "root") {

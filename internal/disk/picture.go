@@ -40,7 +40,7 @@ func (t *Table) Summary(path string) string {
 	var out strings.Builder
 	fmt.Fprintf(&out, "%s: %s, %s\n", path, machine.Size(t.Size), strings.ToUpper(t.Label))
 	for _, p := range t.Partitions {
-		fmt.Fprintf(&out, "  %3d  %10s at %-10s %s\n", p.Number, machine.Size(p.Size), machine.Size(p.Start), strings.TrimSpace(p.Type+" "+p.Name))
+		fmt.Fprintf(&out, "  %3d  %10s at %-10s %s\n", p.Number, machine.Size(p.Size), machine.Size(p.Start), strings.TrimSpace(typeName(p.Type)+" "+p.Name))
 	}
 	return out.String()
 }

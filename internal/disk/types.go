@@ -61,6 +61,16 @@ func Type(label, word string) string {
 	return ""
 }
 
+// typeName is the word for a type, or the type itself where there is none.
+func typeName(kind string) string {
+	for _, t := range partitionTypes {
+		if t.name != "" && (kind == t.guid || strings.EqualFold(kind, t.code[:2])) {
+			return t.name
+		}
+	}
+	return kind
+}
+
 // parseGUID reads a GUID as tables hold it: the first three groups have their low byte first.
 func parseGUID(text string) (raw [16]byte, err error) {
 	if len(text) != 36 || text[8] != '-' || text[13] != '-' || text[18] != '-' || text[23] != '-' {

@@ -57,17 +57,28 @@ func (s signature) in(name string) error {
 	return nil
 }
 
-// buildRoom is what building an image takes while it is built, in bytes: the tree, the disk and apt's downloads.
-const buildRoom = 1536 << 20
+// A wish takes room on a disk.
+type wish struct {
+	what    string // in words
+	needed  int64  // bytes
+	instead string // what to do where there is not so much
+}
 
-// hasRoom says that a folder's file system is too full before anything is begun that takes minutes.
-func hasRoom(dir string, needed int64) error {
+var (
+	// buildRoom is for the tree, the disk and apt's downloads.
+	buildRoom = wish{"build an image", 1536 << 20, "give another folder with --cache"}
+	// bootRoom is for what a boot and a person's packages write to the disks.
+	bootRoom = wish{"boot a machine", 256 << 20, "name another folder with TMPDIR"}
+)
+
+// hasRoom says that a folder's file system is too full before anything is begun that takes long.
+func (w wish) hasRoom(dir string) error {
 	var s syscall.Statfs_t
 	if err := syscall.Statfs(dir, &s); err != nil {
 		return fmt.Errorf("find out how much room there is in %s: %w", dir, err)
 	}
-	if free := int64(s.Bavail) * s.Bsize; free < needed {
-		return fmt.Errorf("build an image in %s: %d MiB are free there, and %d MiB are needed; make room, or give another folder with --cache", dir, free>>20, needed>>20)
+	if free := int64(s.Bavail) * s.Bsize; free < w.needed {
+		return fmt.Errorf("%s in %s: %d MiB are free there, and %d MiB are needed; make room, or %s", w.what, dir, free>>20, w.needed>>20, w.instead)
 	}
 	return nil
 }

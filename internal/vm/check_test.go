@@ -61,6 +61,20 @@ func TestImageThatIsNone(t *testing.T) {
 	}
 }
 
+// A disk that is too full would be found out after minutes, by a machine that hangs.
+func TestNoRoom(t *testing.T) {
+	dir := t.TempDir()
+	if err := (wish{"boot", 1, "wait"}).hasRoom(dir); err != nil {
+		t.Errorf("one byte: %v", err)
+	}
+	much := bootRoom
+	much.needed = 1 << 60
+	err := much.hasRoom(dir)
+	if err == nil || !strings.HasPrefix(err.Error(), "boot a machine in "+dir+": ") || !strings.HasSuffix(err.Error(), " MiB are needed; make room, or name another folder with TMPDIR") {
+		t.Errorf("got %v", err)
+	}
+}
+
 // Who forwards a port that somebody else has must be told which one, and what to give.
 func TestPortInUse(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")

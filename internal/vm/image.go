@@ -111,7 +111,7 @@ const halfMade = ".building-"
 // fresh builds in a folder of its own and gives it its name at the end.
 func (b *Builder) fresh(ctx context.Context, image *Image, r recipe) error {
 	b.removeHalfMade()
-	if err := hasRoom(b.Cache, buildRoom); err != nil {
+	if err := buildRoom.hasRoom(b.Cache); err != nil {
 		return err
 	}
 	dir, err := os.MkdirTemp(b.Cache, halfMade)

@@ -48,6 +48,9 @@ func prepare(ctx context.Context, c Config) (m *Machine, err error) {
 	if m.dir, err = os.MkdirTemp("", "openguest-vm-"); err != nil {
 		return nil, fmt.Errorf("make a folder for the machine: %w", err)
 	}
+	if err := bootRoom.hasRoom(m.dir); err != nil {
+		return nil, err
+	}
 	if m.key, err = NewKey(); err != nil {
 		return nil, err
 	}

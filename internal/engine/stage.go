@@ -28,6 +28,7 @@ func (e *Engine) local(ctx context.Context) []string {
 	}
 	e.status.Datasource = in.Detail
 	e.inject(isNew)
+	e.partFromCloud(ctx, isNew)
 	e.recallParts()
 	e.earlyHostname(ctx)
 	e.noteNoNeed()
@@ -65,6 +66,7 @@ func (e *Engine) network(ctx context.Context) []string {
 	}
 	e.status.Datasource = e.now.Detail
 	e.inject(isNew)
+	e.partFromCloud(ctx, isNew)
 	errs := e.configureNetwork(ctx, isNew)
 	return append(errs, e.initialise(ctx)...)
 }

@@ -196,6 +196,24 @@ func (w *Watch) run(ctx context.Context, e *Engine, m *module.Module) error {
 	return nil
 }
 
+// partFromCloud undoes what followed a cloud, on a machine that has become another instance in a place where nothing is to be
+// followed: whom the last cloud gave keys has them no more.
+func (e *Engine) partFromCloud(ctx context.Context, isNew bool) {
+	if s := source.Named(e.now.Source); !isNew || s != nil && s.Watch != nil {
+		return
+	}
+	for _, m := range module.All() {
+		if m.Follows == nil {
+			continue
+		}
+		entry := listed{name: m.Name, module: m}
+		err := e.inNameOf(entry, func(ctx context.Context) error { return m.Run(ctx, e.env(entry)) })(ctx)
+		if err != nil && !errors.Is(err, module.ErrSkip) && !isUnfinished(err) {
+			e.log.Log(module.Warning, "take back what another cloud gave: %v", err)
+		}
+	}
+}
+
 // digest stands for what a module reads of the instance and of the configuration.
 func (e *Engine) digest(m *module.Module) string {
 	all := []any{m.Follows(e.now)}

@@ -277,3 +277,20 @@ func TestNothingToWatch(t *testing.T) {
 		t.Errorf("where all is switched off: %v", err)
 	}
 }
+
+// A disk that moved from Google to another cloud keeps no one's keys: their owners may have nothing to do with it any more. The
+// accounts stay, and so do a person's own lines.
+func TestMovedFromGoogle(t *testing.T) {
+	files := "-- etc/passwd --\nroot:x:0:0:root:/root:/bin/bash\nada:x:1000:1000::/home/ada:/bin/bash\n" +
+		"-- etc/group --\nroot:x:0:\ngoogle-sudoers:x:900:ada\n-- var/lib/google/google_users 600 0:0 --\nada\n" +
+		"-- home/ada/ 755 1000:1000 --\n-- home/ada/.ssh/ 700 1000:1000 --\n-- home/ada/.ssh/authorized_keys 600 1000:1000 --\n" +
+		"ssh-rsa OWN ada\n# Added by Google\nssh-ed25519 AAAA1 ada@desk\n"
+	m := machine.Fake(strings.Replace(debian, "-- etc/passwd --\nroot:x:0:0:root:/root:/bin/bash\n-- etc/group --\nroot:x:0:\nadm:x:4:\nusers:x:100:\n", "", 1)+files, noon)
+	boot(t, m, Options{Given: given("i-elsewhere", "")})
+	if text := read(t, m, adasKeys); text != "ssh-rsa OWN ada\n" {
+		t.Errorf("the keys are %q", text)
+	}
+	if strings.Contains(read(t, m, "/etc/group"), "google-sudoers:x:900:ada") || read(t, m, "/var/lib/google/google_users") != "" {
+		t.Error("ada may become root, or is still somebody with keys")
+	}
+}

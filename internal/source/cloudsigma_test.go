@@ -5,7 +5,7 @@ import (
 	"context"
 	"io"
 	"io/fs"
-	"net"
+	"os"
 	"strings"
 	"testing"
 
@@ -23,11 +23,26 @@ func (h hostOn) Open(ctx context.Context, name string) (io.ReadWriteCloser, erro
 	if h.answer == nil || name != hostLine && name != zoneSocket {
 		return nil, fs.ErrNotExist
 	}
-	guest, host := net.Pipe()
-	context.AfterFunc(ctx, func() { guest.Close() })
-	h.t.Cleanup(func() { host.Close() })
-	go h.answer(bufio.NewReader(host), host)
-	return guest, nil
+	asked, ask, err1 := os.Pipe()
+	said, say, err2 := os.Pipe()
+	if err1 != nil || err2 != nil {
+		h.t.Fatal(err1, err2)
+	}
+	context.AfterFunc(ctx, func() { said.Close() })
+	h.t.Cleanup(func() { asked.Close(); say.Close() })
+	go h.answer(bufio.NewReader(asked), say)
+	return pair{said, ask}, nil
+}
+
+// pair is a line of two pipes: they hold what nobody has read yet, as a serial line does.
+type pair struct {
+	io.ReadCloser
+	io.WriteCloser
+}
+
+func (p pair) Close() error {
+	p.WriteCloser.Close()
+	return p.ReadCloser.Close()
 }
 
 // onCloudSigma is a machine with a host that answers with a text.

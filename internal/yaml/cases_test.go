@@ -111,4 +111,5 @@ var cases = []string{
 	"disk_setup:\n  /dev/sdb: {layout: [[25, 82], 75]}\n", "mounts:\n- [ a, /b, \"auto\", \"defaults,nofail\", \"0\", \"0\" ]\n", "a: [1, 2\nb: 3\n",
 	"{\"a\": [1, 2.5, null, true], \"b\": {\"c\": \"d\\ne\"}}\n", "{\"a\":1,\"b\":[{\"c\":2}]}", "{\n\t\"a\": 1\n}\n", "{\"a\":\"\\u00e9\\/\"}",
 	"{\"a\"\n: 1}",
+	"a: &x !y-!y >a]\n", "a: !y-!y &x >a]\n", "a: !y-!y >a]\n", "%YAML 2.0 x\n---\na\n",
 }

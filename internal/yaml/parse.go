@@ -128,7 +128,7 @@ func (p *parser) alias(t token) *Node {
 // properties reads an anchor and a tag, in any order.
 func (p *parser) properties(n *Node) {
 	var tagged token
-	for p.at(anchor) && n.Anchor == "" || p.at(tag) && tagged.text == "" {
+	for n.Anchor == "" && p.at(anchor) || tagged.text == "" && p.at(tag) {
 		if t := p.take(); t.kind == anchor {
 			n.Anchor = t.text
 		} else {

@@ -1,10 +1,13 @@
 package engine
 
 import (
+	"bytes"
+	"context"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"openguest/internal/machine"
 	"openguest/test/netns"
@@ -38,6 +41,20 @@ func TestNetInfoIsThePeers(t *testing.T) {
 		{"-6", "route", "add", "fd00:8::7/128", "via", "fd00:2::2"},
 	} {
 		netns.Run(t, append([]string{"ip"}, change...)...)
+	}
+	settled := func() bool { // the kernel has looked whether others have the addresses that it made itself
+		made, err := exec.Command("ip", "-6", "-o", "address", "show", "scope", "link").Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return bytes.Count(made, []byte("\n")) == 2 && !bytes.Contains(made, []byte("tentative"))
+	}
+	ctx, stop := context.WithTimeout(t.Context(), time.Minute)
+	defer stop()
+	for !settled() {
+		if err := machine.Pause(ctx, 50*time.Millisecond); err != nil {
+			t.Fatal(err)
+		}
 	}
 	cmd := exec.Command("python3", "-B", "-c", "from cloudinit import netinfo; print(netinfo.debug_info())")
 	cmd.Env = append(os.Environ(), "PYTHONPATH="+tree)

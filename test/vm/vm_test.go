@@ -5,6 +5,8 @@ package vm
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -39,13 +41,31 @@ var guestBuild = sync.OnceValues(func() (string, error) {
 })
 
 func TestMain(m *testing.M) {
-	status := m.Run()
-	if level() != "" {
-		if dir, _ := guestBuild(); dir != "" {
-			os.RemoveAll(dir)
-		}
+	if level() == "" {
+		os.Exit(m.Run())
 	}
+	folder, err := ownFolder()
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "make a folder for the tests: %v\n", err)
+		os.Exit(1)
+	}
+	status := m.Run()
+	os.RemoveAll(folder)
 	os.Exit(status)
+}
+
+// ownFolder makes the folder for all that the tests make, once no other process runs them: more machines at a time than processors are
+// only slower. What a run left that was killed goes then.
+func ownFolder() (string, error) {
+	folder := filepath.Join(os.TempDir(), "openguest-vm-tests")
+	lock, err := syscall.Open(folder+".lock", syscall.O_CREAT|syscall.O_RDWR|syscall.O_CLOEXEC, 0o600) // open until the process ends
+	if err != nil {
+		return "", err
+	}
+	if err := syscall.Flock(lock, syscall.LOCK_EX); err != nil {
+		return "", err
+	}
+	return folder, errors.Join(os.RemoveAll(folder), os.Mkdir(folder, 0o700), os.Setenv("TMPDIR", folder))
 }
 
 // level is how much is tested: "" for nothing, 1, or all.
@@ -58,14 +78,6 @@ func thorough(t *testing.T) {
 		t.Skip("OPENGUEST_VM is not all: this takes longer than continuous integration has")
 	}
 }
-
-// oneProcess waits until no other process runs these tests: more machines at a time than processors are only slower.
-var oneProcess = sync.OnceValues(func() (lock *os.File, err error) {
-	if lock, err = os.OpenFile(filepath.Join(os.TempDir(), "openguest-vm-tests.lock"), os.O_CREATE|os.O_RDWR, 0o600); err != nil {
-		return nil, err
-	}
-	return lock, syscall.Flock(int(lock.Fd()), syscall.LOCK_EX) // until the process ends
-})
 
 // within ends with the test and with our patience.
 func within(t *testing.T) context.Context {
@@ -82,9 +94,6 @@ func image(t *testing.T, release string) *vm.Image {
 	}
 	if err := vm.Need("qemu-system-x86_64", "qemu-img", "genisoimage"); err != nil {
 		t.Skip(err)
-	}
-	if _, err := oneProcess(); err != nil {
-		t.Fatal(err)
 	}
 	i, err := vm.Builder{Cache: os.Getenv("OPENGUEST_IMAGES"), Release: release, Progress: func(text string) { t.Log(text) }}.Build(t.Context())
 	if err != nil {

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// While the cloud is silent the machine stays the instance that it was: it gets no new host keys, and who was removed
+// Row S09: while the cloud is silent the machine stays the instance that it was: it gets no new host keys, and who was removed
 // does not come back.
 func TestSilentCloud(t *testing.T) {
 	s := open(t, "#cloud-config\nusers: [{name: maria}]\nruncmd: [echo ran >> /root/ran]\n")

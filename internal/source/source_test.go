@@ -139,6 +139,11 @@ func TestAllSourcesOfCloudInitAreThere(t *testing.T) {
 			t.Errorf("%s is missing", name)
 		}
 	}
+	for _, s := range All() {
+		if s.Fetch == nil || s.Match == nil && s.Name != "MAAS" && !s.Fallback {
+			t.Errorf("%s is not asked, or not found", s.Name)
+		}
+	}
 	if len(names) != len(strings.Fields(known)) {
 		t.Errorf("%d sources, want %d", len(names), len(strings.Fields(known)))
 	}

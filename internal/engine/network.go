@@ -148,6 +148,7 @@ func (e *Engine) writeNetwork(ctx context.Context, m *network.Model, state machi
 		return err
 	}
 	e.keepNetworkText(m)
+	e.checkNetwork(text)
 	e.log.Log(module.Info, "Applying network configuration from %s bringup=%s", text.from, pythonBool(e.bringsUp()))
 	return e.renderNetwork(ctx, m, text, record, isSame)
 }
@@ -165,6 +166,23 @@ func (e *Engine) bringsUp() bool {
 }
 
 func (e *Engine) networkHost() network.Host { return network.Host{NICs: e.machine.Facts.NICs()} }
+
+// checkNetwork says, as cloud-init does, that what somebody wrote is not as the schema wants it: a key that is spelled wrongly is read
+// by nobody. On a machine with netplan a document of version 2 may have more than the schema knows.
+func (e *Engine) checkNetwork(text networkText) {
+	netplan, _ := network.Choose(e.networkTarget(), network.Renderers(), []string{"netplan"})
+	if text.kind != "v1" && (text.kind != "v2" || netplan != nil) {
+		return
+	}
+	problems := network.Check(text.document)
+	if len(problems) == 0 {
+		return
+	}
+	e.log.Log(module.Warning, "network-config-%s failed schema validation! You may run 'sudo cloud-init schema --system' to check the details.", text.kind)
+	for _, p := range problems {
+		e.log.Log(module.Info, "%s", p.Error())
+	}
+}
 
 // networkProblems says what of the description could not be used.
 func (e *Engine) networkProblems(text networkText, problems []conf.Problem) {

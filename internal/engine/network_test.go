@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -238,6 +240,56 @@ func TestNetworkWithMistakes(t *testing.T) {
 	i := slices.IndexFunc(e.Verdicts(), func(v module.Verdict) bool { return v.Verdict == module.Rejected })
 	if i < 0 || e.Verdicts()[i].Key != "network.ethernets.ens3.addresses[0]" || e.Verdicts()[i].Origin != "network-config:5:17" {
 		t.Errorf("verdicts are %+v", e.Verdicts())
+	}
+}
+
+// Row N22: a key that nobody reads is a warning, and the rest is written; what netplan may know is netplan's to judge.
+func TestNetworkAgainstItsSchema(t *testing.T) {
+	const warning = "[WARNING]: network-config-%s failed schema validation! You may run 'sudo cloud-init schema --system' to check the details."
+	for document, warns := range map[string]string{
+		"version: 1\nconfig: [{type: physical, name: ens3, subnets: [{type: dhcp, gatway: 10.0.0.1}]}]\n": "v1",
+		"version: 1\nconfig: [{type: physical, name: ens3, subnets: [{type: dhcp}]}]\n":                   "",
+		"version: 2\nethernets: {ens3: {dhcp4: true, nameservers: {adresses: [10.0.0.2]}}}\n":             "v2",
+		"version: 2\nethernets: {ens3: {dhcp4: true}}\n":                                                  "",
+	} {
+		for _, netplan := range []string{"", "-- usr/sbin/netplan --\n"} {
+			m := machine.Fake(debian+ifupdown+netplan+"-- etc/cloud/cloud.cfg.d/a.cfg --\nsystem_info: {network: {renderers: [eni]}}\n", noon)
+			stages(t, m, Options{Given: described("i", "v"+document[9:10], document)}, Local)
+			want := warns != "" && (netplan == "" || warns == "v1")
+			if got := strings.Contains(read(t, m, "/var/log/cloud-init.log"), fmt.Sprintf(warning, warns)); got != want {
+				t.Errorf("netplan %q: warned: %v\n%s", netplan, got, document)
+			}
+			if text := read(t, m, eniFile); !strings.Contains(text, "iface ens3 inet dhcp\n") {
+				t.Errorf("the file is\n%s", text)
+			}
+		}
+	}
+}
+
+// Row S16: tools find the description that counts as JSON, below /run by way of the instance; nobody else may read it: it can have
+// passwords of wireless networks.
+func TestNetworkIsWrittenDown(t *testing.T) {
+	for kind, c := range map[string]struct{ document, want string }{
+		"v1": {dhcpOn4, `{"config": [{"mac_address": "52:54:00:00:00:02", "name": "ens4", "subnets": [{"type": "dhcp"}], "type": "physical"}], "version": 1}`},
+		"v2": {"network: {version: 2, ethernets: {ens4: {dhcp4: true, match: {macaddress: '52:54:00:00:00:02'}}}}\n",
+			`{"ethernets": {"ens4": {"dhcp4": true, "match": {"macaddress": "52:54:00:00:00:02"}}}, "version": 2}`},
+	} {
+		m := machine.Fake(debian+ifupdown, noon)
+		stages(t, m, Options{Given: described("i", kind, c.document)}, Local)
+		node, err := m.Files.Look("/var/lib/cloud/instances/i/network-config.json")
+		if err != nil || node.Mode != 0o600 {
+			t.Errorf("%s: %v %v", kind, node.Mode, err)
+		}
+		if link, err := m.Files.Look("/run/cloud-init/network-config.json"); err != nil || link.Data != "/var/lib/cloud/instances/i/network-config.json" {
+			t.Errorf("%s: the link leads to %q, %v", kind, link.Data, err)
+		}
+		var got, want any
+		if err := errors.Join(json.Unmarshal([]byte(read(t, m, "/var/lib/cloud/instances/i/network-config.json")), &got), json.Unmarshal([]byte(c.want), &want)); err != nil {
+			t.Fatal(err)
+		}
+		if !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: it is %v", kind, got)
+		}
 	}
 }
 

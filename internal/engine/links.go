@@ -14,23 +14,28 @@ import (
 )
 
 // linksBudget is how long the local stage waits for network cards that the description names, or that udev is about to
-// rename. Cards that are not on a slow bus are there before.
-const linksBudget = 10 * time.Second
+// rename. While udev still has events in its queue, a driver may be about to come, so it is waited that long again, linksRounds
+// times at most: cloud-init waits for udev, and a slow machine must not lose its network.
+const (
+	linksBudget = 10 * time.Second
+	linksRounds = 12
+)
 
 // awaitLinks waits until the interfaces are there that a model wants, and all have the names that udev gives them. Where
 // nobody can wait, as in an image or a plan, it is how things are, and they may be other then.
 func (e *Engine) awaitLinks(ctx context.Context, m *network.Model) (state machine.LinkState, certain bool) {
-	ctx, cancel := context.WithTimeout(ctx, linksBudget)
-	defer cancel()
 	start := e.machine.Clock.Uptime()
-	waited := false
-	state, err := e.machine.Links.Wait(ctx, func(s machine.LinkState) bool {
-		if m != nil && len(m.Missing(s)) > 0 || !isSettled(s) {
-			waited = true
-			return false
+	waited, err := false, error(nil)
+	for range linksRounds {
+		state, err = e.awaitLinksOnce(ctx, func(s machine.LinkState) bool {
+			there := (m == nil || len(m.Missing(s)) == 0) && isSettled(s)
+			waited = waited || !there
+			return there
+		})
+		if !errors.Is(err, context.DeadlineExceeded) || ctx.Err() != nil || !machine.Exists(e.state.Files, udevQueue) {
+			break
 		}
-		return true
-	})
+	}
 	if waited {
 		e.log.Log(module.Debug, "net: waited %.3f seconds for expected net devices", (e.machine.Clock.Uptime() - start).Seconds())
 	}
@@ -42,6 +47,15 @@ func (e *Engine) awaitLinks(ctx context.Context, m *network.Model) (state machin
 		}
 	}
 	return state, certain
+}
+
+// udevQueue is a file that is there while udev has events to handle.
+const udevQueue = "/run/udev/queue"
+
+func (e *Engine) awaitLinksOnce(ctx context.Context, until func(machine.LinkState) bool) (machine.LinkState, error) {
+	ctx, cancel := context.WithTimeout(ctx, linksBudget)
+	defer cancel()
+	return e.machine.Links.Wait(ctx, until)
 }
 
 // isSettled says that no link is about to get another name.

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"openguest/internal/instance"
 	"openguest/internal/machine"
@@ -337,6 +339,37 @@ func TestNetworkOf(t *testing.T) {
 	}
 	if m.Ledger.Len() != before {
 		t.Errorf("asking changed %v", m.Ledger.Entries()[before:])
+	}
+}
+
+// Row N17: on a slow machine a driver comes while udev works through its queue. It is waited for that long, and where udev has nothing
+// to do any more, no longer: who pulled a card out should not wait for minutes.
+func TestNetworkWaitsForUdev(t *testing.T) {
+	for name, c := range map[string]struct{ idle, card, waited time.Duration }{
+		"a slow machine": {time.Hour, 65 * time.Second, 65 * time.Second},
+		"no such card":   {0, time.Hour, 10 * time.Second},
+		"udev is done":   {25 * time.Second, time.Hour, 30 * time.Second},
+		"udev hangs":     {time.Hour, time.Hour, 2 * time.Minute},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			m := machine.Fake(debian+ifupdown+"-- run/udev/queue --\n", noon)
+			links := machine.NewFakeLinks(machine.LinkState{Links: []machine.NetLink{netLink("ens3", "52:54:00:00:00:01")}})
+			links.Then = func(s *machine.LinkState, _ machine.LinkChange) {
+				s.Links = append(s.Links, netLink("ens4", "52:54:00:00:00:02"))
+			}
+			m.Links = links
+			time.AfterFunc(c.idle, func() { m.Quiet().Files.Remove("/run/udev/queue") })
+			e := New(m, Options{Version: "test"})
+			e.load()
+			up := machine.LinkChange{Link: "ens3", Do: machine.LinkUp} // any change: the card comes with it
+			start := time.Now()
+			defer time.AfterFunc(c.card, func() { links.Apply(up) }).Stop()
+			model := &network.Model{Links: []*network.Link{{Name: "ens4", MAC: "52:54:00:00:00:02", Kind: network.Physical, Renamed: true}}}
+			e.awaitLinks(t.Context(), model)
+			if waited := time.Since(start); waited != c.waited {
+				t.Errorf("%s: it waited %v, not %v", name, waited, c.waited)
+			}
+		})
 	}
 }
 

@@ -62,12 +62,15 @@ func Activators() []Manager {
 		{Name: "wicked", Doc: "Runs `wicked ifup` for each interface.", Available: hasWicked, BringUp: eachLink("wicked ifup NAME")},
 		{Name: "networkd", Doc: "Restarts systemd-networkd and systemd-resolved, and does not wait for that.", Available: asRenderer("networkd"),
 			BringUp: func(*Model) []machine.Change {
-				return []machine.Change{bringUp("systemctl", "restart", "--no-block", "systemd-networkd", "systemd-resolved")}
+				return []machine.Change{bringUp("systemctl", "restart", "--no-block", "systemd-networkd", resolved)}
 			}},
 		{Name: "ifconfig", Doc: "Runs `ifconfig NAME up` for each interface.", Available: has("ifconfig", "/sbin"), BringUp: eachLink("ifconfig NAME up")},
 		{Name: "ip", Doc: "Runs `ip link set dev NAME up` for each interface.", Available: has("ip", programFolders()...), BringUp: eachLink("ip link set dev NAME up")},
 	}
 }
+
+// resolved is systemd-resolved as a pattern: systemctl takes one that fits no unit for no mistake, and many systems do not have it.
+const resolved = "systemd-resolved.servic[e]"
 
 // asRenderer says that a network manager is there where its renderer is.
 func asRenderer(name string) func(Target) (bool, string) {

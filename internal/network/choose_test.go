@@ -59,7 +59,7 @@ func TestActivators(t *testing.T) {
 	want := map[string]string{
 		"eni":      "ifup eth0, ifup eth1",
 		"netplan":  "netplan apply",
-		"networkd": "systemctl restart --no-block systemd-networkd systemd-resolved",
+		"networkd": "systemctl restart --no-block systemd-networkd systemd-resolved.servic[e]",
 		"wicked":   "wicked ifup eth0, wicked ifup eth1",
 		"ifconfig": "ifconfig eth0 up, ifconfig eth1 up",
 		"ip":       "ip link set dev eth0 up, ip link set dev eth1 up",

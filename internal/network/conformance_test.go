@@ -43,8 +43,8 @@ func judges() []judge {
 			below: "/etc/network/", same: sameWithoutBlank, floor: 32, known: knownENI()},
 		{name: "netplan", renderer: "netplan", machine: features, expected: one("netplan.txt", "/etc/netplan/50-cloud-init.yaml"),
 			below: "/etc/netplan/", same: sameYAML, floor: 21},
-		{name: "networkd", renderer: "networkd", expected: networkdFiles, below: "/etc/systemd/network/", same: sameSections, floor: 15,
-			known: neverWritten("v1-dns")},
+		{name: "networkd", renderer: "networkd", expected: networkdFiles, below: "/etc/systemd/network/", same: sameSections, floor: 13,
+			known: knownNetworkd()},
 		{name: "network-manager", renderer: "network-manager", expected: all("network_manager", "/etc/NetworkManager/system-connections/"),
 			below: "/etc/NetworkManager/system-connections/", floor: 30, known: neverWritten("large_v2", "bond_v2")},
 		{name: "sysconfig of RHEL", renderer: "sysconfig", variant: "rhel", expected: all("sysconfig_rhel", "/etc/sysconfig/network-scripts/"),
@@ -65,6 +65,16 @@ func neverWritten(cases ...string) map[string]string {
 
 func knownENI() map[string]string {
 	return neverWritten("large_v2", "small_v2", "bond_v2", "v1-dns", "dhcpv6_stateful")
+}
+
+// lostMAC is why networkd must not look for a part of a bond by its MAC: the kernel gives it that of the bond, and then another file fits
+// it, or none. Row N18's virtual machine was cut off by that.
+const lostMAC = "cloud-init has networkd find a part of a bond by the MAC that it loses to the bond"
+
+func knownNetworkd() map[string]string {
+	known := neverWritten("v1-dns")
+	known["artifacts/openstack_net_config_v1.yaml"], known["artifacts/photon_net_config_v2.yaml"] = lostMAC, lostMAC
+	return known
 }
 
 // TestConformance renders every case with every renderer that there is.

@@ -186,14 +186,20 @@ func (n *networkd) match(l *Link, u unit) {
 	}
 	u.set("Match", "Name", name)
 	u.set("Match", "Driver", l.Driver)
-	if l.Kind == Physical {
+	switch { // what becomes part of a bond has the bond's MAC from then on, and must be found all the same
+	case l.Kind == Physical && l.Master == "":
 		u.set("Match", "MACAddress", l.MAC)
+	case l.Kind == Physical && name == "":
+		u.set("Match", "PermanentMACAddress", l.MAC)
 	}
 }
 
 // parts ties an interface to the bond or bridge that it is part of, and to its VLANs.
 func (n *networkd) parts(l *Link, u unit) {
 	u.set("Network", "Bond", l.Master)
+	if v := l.Param("bond-primary"); v != nil && (v.Text == l.ID || v.Text == l.Name) { // the part has its bond's settings
+		u.set("Network", "PrimarySlave", "true")
+	}
 	for _, other := range n.Links {
 		switch {
 		case other.Kind == VLAN && other.VLANID != "" && other.VLANParent == l.ID:

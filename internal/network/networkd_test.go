@@ -9,7 +9,7 @@ import (
 
 // TestNetworkd writes what cloud-init ends at, leaves out, or writes in words that networkd does not know. What it guards: a
 // machine with networkd alone has the network that was described.
-// Row N07.
+// Rows N07, N18.
 func TestNetworkd(t *testing.T) {
 	for _, c := range []struct{ name, document, want, problems string }{
 		{"an interface by its name or driver", `
@@ -29,6 +29,42 @@ Driver=virtio_net
 
 [Network]
 DHCP=ipv6
+`, ""},
+		{"parts of a bond", `
+version: 2
+ethernets:
+  a: {match: {macaddress: "52:54:00:00:00:0a"}, set-name: a}
+  b: {match: {macaddress: "52:54:00:00:00:0b"}}
+bonds:
+  c: {interfaces: [a, b], parameters: {mode: active-backup, primary: a}}
+`, `-- /etc/systemd/network/10-cloud-init-a.network --
+[Match]
+Name=a
+
+[Network]
+Bond=c
+DHCP=no
+PrimarySlave=true
+-- /etc/systemd/network/10-cloud-init-b.network --
+[Match]
+PermanentMACAddress=52:54:00:00:00:0b
+
+[Network]
+Bond=c
+DHCP=no
+-- /etc/systemd/network/10-cloud-init-c.netdev --
+[Bond]
+Mode=active-backup
+
+[NetDev]
+Kind=bond
+Name=c
+-- /etc/systemd/network/10-cloud-init-c.network --
+[Match]
+Name=c
+
+[Network]
+DHCP=no
 `, ""},
 		{"what only networkd and netplan know", `
 version: 2

@@ -26,6 +26,7 @@ type client struct {
 	header map[string]string // of every request
 	low    bool              // ask as only root can, see machine.Request
 	limits limits
+	ahead  []string // folders that are likely in meta-data: they are asked for before it has named them
 
 	// sign, where it is set, gives the headers of each single request.
 	sign func() map[string]string
@@ -211,14 +212,45 @@ type walk struct {
 	names  int
 	err    error
 	skip   func(name string) bool
+	ahead  map[string]func() ([]byte, error) // what was asked for already
 }
 
 // tree is all that is below a folder: folders as maps, values as texts, lists of lines, or what their JSON says. What skip
-// names is left out; nil skips nothing.
-func (c *client) tree(ctx context.Context, root string, skip func(name string) bool) (map[string]any, error) {
-	w := &walk{client: c, ctx: ctx, slots: make(chan struct{}, treeRequests), skip: skip}
+// names is left out; nil skips nothing. Folders that are likely there are asked for ahead of their names.
+func (c *client) tree(ctx context.Context, root string, skip func(name string) bool, ahead ...string) (map[string]any, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel() // what was asked for in vain
+	w := &walk{client: c, ctx: ctx, slots: make(chan struct{}, treeRequests), skip: skip, ahead: map[string]func() ([]byte, error){}}
+	for _, name := range ahead {
+		w.askAhead(path.Join(root, name) + "/")
+	}
 	m := w.folder(strings.TrimSuffix(root, "/")+"/", 0)
 	return m, w.err
+}
+
+// askAhead asks for a name that the tree may have. Where it has not, the answer is never looked at.
+func (w *walk) askAhead(name string) {
+	answered := make(chan struct{})
+	var body []byte
+	var err error
+	go func() {
+		defer close(answered)
+		body, err = w.client.get(w.ctx, name)
+	}()
+	w.ahead[name] = func() ([]byte, error) {
+		<-answered
+		return body, err
+	}
+}
+
+// get is what stands under a name, asked for now or before.
+func (w *walk) get(name string) ([]byte, error) {
+	if answer := w.ahead[name]; answer != nil {
+		return answer()
+	}
+	w.slots <- struct{}{}
+	defer func() { <-w.slots }()
+	return w.client.get(w.ctx, name)
 }
 
 func (w *walk) fail(err error) {
@@ -239,9 +271,7 @@ func (w *walk) read(name string) ([]byte, bool) {
 	if failed || many {
 		return nil, false
 	}
-	w.slots <- struct{}{}
-	defer func() { <-w.slots }()
-	body, err := w.client.get(w.ctx, name)
+	body, err := w.get(name)
 	if err != nil && !errors.Is(err, machine.ErrNone) {
 		w.fail(err)
 	}

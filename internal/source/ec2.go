@@ -56,6 +56,7 @@ func fetchEC2(ctx context.Context, e *Env) (*instance.Instance, error) {
 		return nil, err
 	}
 	defer n.close()
+	c.ahead = deepFolders(e)
 	t, err := c.newest(ctx, cloud == "aws", ec2Versions()...)
 	if err != nil {
 		return nil, err
@@ -98,6 +99,17 @@ func openEC2(ctx context.Context, e *Env, cloud string, l limits) (*client, erro
 	c := &client{e: e, limits: l}
 	_, err := c.first(ctx, oldest+"/meta-data/instance-id", addresses...)
 	return c, err
+}
+
+// deepFolders are where the tree has tags and the machine's interfaces. Each level of it would be an answer more to wait for.
+func deepFolders(e *Env) []string {
+	folders := []string{"tags", "tags/instance", "network", "network/interfaces", "network/interfaces/macs"}
+	for _, nic := range e.Machine.Facts.NICs() {
+		if nic.MAC != "" && len(folders) < treeRequests/2 {
+			folders = append(folders, "network/interfaces/macs/"+nic.MAC)
+		}
+	}
+	return folders
 }
 
 // ec2Instance is what was told. On AWS the identity document is believed first.

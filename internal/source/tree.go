@@ -96,7 +96,7 @@ func (c *client) tell(ctx context.Context, version string, withIdentity bool) (t
 			t.dynamic["instance-identity"] = documents
 		})
 	}
-	t.meta, err = c.tree(ctx, version+"/meta-data", isCredential)
+	t.meta, err = c.tree(ctx, version+"/meta-data", isCredential, c.ahead...)
 	asking.Wait()
 	return t, cmp.Or(err, failed)
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http/httptest"
 	"os"
 	"runtime"
 	"strings"
@@ -88,8 +89,8 @@ cat > $d/2018-08-27/vendor_data.json <<'end'
 end
 `
 
-// serveCloud answers for web1 at an address inside the sandbox.
-func (s *sandbox) serveCloud(address string) {
+// serveCloud answers for web1 at an address inside the sandbox, with faults as "openguest-host faults" has them.
+func (s *sandbox) serveCloud(address string, faults ...string) {
 	s.t.Helper()
 	s.sh(": > /etc/resolv.conf; ip link set lo up && ip addr add " + address + "/32 dev lo && ip link add eth0 address 52:54:00:ab:cd:01 type veth peer name far0 && " +
 		"ip link set eth0 up && ip link set far0 up && ip addr add 10.0.0.5/24 dev eth0 && ip route add default via 10.0.0.1")
@@ -103,6 +104,12 @@ func (s *sandbox) serveCloud(address string) {
 	server, err := metadata.NewServer(s.t.Context(), store, 100)
 	if err != nil {
 		s.t.Fatal(err)
+	}
+	for _, fault := range faults {
+		w := httptest.NewRecorder()
+		if server.Admin().ServeHTTP(w, httptest.NewRequest("POST", "/v1/faults", strings.NewReader(fault))); w.Code/100 != 2 {
+			s.t.Fatalf("the server does not take the fault %s: %s", fault, w.Body)
+		}
 	}
 	l, err := s.listen(address + ":80")
 	if err != nil {
@@ -146,7 +153,7 @@ echo "$DMI" | while IFS='=' read -r name value; do echo "$value" > $name; done
 cd / && umount -l /sys && mount --move /sys.new /sys && rmdir /sys.new`
 
 // onCloud is a machine on a cloud. What its firmware says is all that names it.
-func onCloud(t *testing.T, name string) *sandbox {
+func onCloud(t *testing.T, name string, faults ...string) *sandbox {
 	c := cloudCases[name]
 	s := open(t, "")
 	s.sh("rm -r /var/lib/cloud/seed/nocloud")
@@ -157,7 +164,7 @@ func onCloud(t *testing.T, name string) *sandbox {
 	s.config("99-cloud", fmt.Sprintf("datasource: {%s: {max_wait: 20, timeout: 5%s}}\n", name, c.options))
 	s.sh(c.files)
 	if c.address != "" {
-		s.serveCloud(c.address)
+		s.serveCloud(c.address, faults...)
 	}
 	return s
 }

@@ -44,8 +44,10 @@ var googleFiles = []vm.File{{Name: "/etc/default/instance_configs.cfg", Data: []
 // accounting has systemd count each unit's processor time, in every machine alike.
 const accounting = "[Manager]\nDefaultCPUAccounting=yes\nDefaultMemoryAccounting=yes\n"
 
+// reportUnit begins when all is ready: what it runs would make the ssh server late.
 const reportUnit = `[Unit]
 Description=Say when everything is done
+After=multi-user.target ssh.service
 [Service]
 ExecStart=/bin/sh /usr/share/lab/report
 `

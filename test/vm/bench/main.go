@@ -1,7 +1,7 @@
 // Command bench boots the same small Debian four times, with no agent, with Debian's cloud-init, with Debian's google-guest-agent and
 // with openguest, and writes down when each is ready, and what it weighs.
 //
-//	scripts/bench-vm [RUNS]
+//	scripts/bench-vm [-at-once N] [RUNS]
 //
 // The processor is emulated and its time counted in instructions, a nanosecond each, so that the figures do not depend on what else
 // this host does. It needs what `openguest-host vm run` needs, and root for the images.
@@ -15,7 +15,9 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strconv"
+	"sync"
 	"time"
 
 	"openguest/internal/vm"
@@ -23,15 +25,17 @@ import (
 
 // A bench is one call of the program.
 type bench struct {
-	runs  int
-	docs  string
-	guest string // the program to measure
-	cache string // of images
-	work  string // a folder that goes
+	runs   int
+	atOnce int // machines that boot at the same time
+	docs   string
+	guest  string // the program to measure
+	cache  string // of images
+	work   string // a folder that goes
 }
 
 func main() {
 	b := bench{runs: 5}
+	flag.IntVar(&b.atOnce, "at-once", 1, "how many machines boot at the same time: a processor of this host for each")
 	flag.StringVar(&b.guest, "guest", "bin/openguest", "the guest's program")
 	flag.StringVar(&b.cache, "cache", vm.DefaultCache(), "the folder that keeps images")
 	flag.StringVar(&b.docs, "docs", "docs", "the folder for benchmarks.md and benchmarks.svg")
@@ -60,21 +64,46 @@ func (b *bench) run(ctx context.Context) (err error) {
 		return err
 	}
 	for n := range b.runs {
-		for i := range all { // in turns, each time another one first
-			c := all[(i+n)%len(all)]
-			if err := c.time(ctx); err != nil {
-				return err
+		turn := slices.Concat(all[n%len(all):], all[:n%len(all)]) // each time another one first
+		if err := b.each(ctx, turn, func(ctx context.Context, c *contender) error {
+			err := c.time(ctx)
+			if err == nil {
+				fmt.Printf("%d/%d  %s\n", n+1, b.runs, c.last())
 			}
-			fmt.Printf("%d/%d  %s\n", n+1, b.runs, c.last())
-		}
-	}
-	for _, c := range all {
-		if err := c.weigh(ctx); err != nil {
+			return err
+		}); err != nil {
 			return err
 		}
-		fmt.Printf("weighed %s: %s\n", c.name, c.weight)
+	}
+	if err := b.each(ctx, all, func(ctx context.Context, c *contender) error {
+		err := c.weigh(ctx)
+		if err == nil {
+			fmt.Printf("weighed %s: %s\n", c.name, c.weight)
+		}
+		return err
+	}); err != nil {
+		return err
 	}
 	return b.write(result{all: all, runs: b.runs, when: time.Now(), commit: commit(), host: host()})
+}
+
+// each does something with every machine of a turn, as many at once as was asked for.
+func (b *bench) each(ctx context.Context, turn []*contender, do func(context.Context, *contender) error) error {
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	free := make(chan struct{}, b.atOnce)
+	var all sync.WaitGroup
+	for _, c := range turn {
+		free <- struct{}{}
+		all.Go(func() {
+			if err := do(ctx, c); err != nil {
+				stop(err)
+			}
+			<-free
+		})
+	}
+	all.Wait()
+	return context.Cause(ctx)
 }
 
 func (b *bench) write(r result) error {

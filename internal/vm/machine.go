@@ -203,7 +203,7 @@ func (m *Machine) Boot() error {
 // it is started again.
 const (
 	starts    = 3
-	startWait = time.Minute // a kernel takes two seconds
+	startWait = 3 * time.Minute // a kernel takes two seconds, and more than a minute where this host has ten times as much to do as it can
 )
 
 // switchOn boots, and waits until the initrd has said something.

@@ -199,7 +199,7 @@ func TestLifetime(t *testing.T) {
 	got := sandbox(t, lifetime, false)
 	const all = "cloud-config.service cloud-config.target cloud-final.service cloud-init-hotplugd.service cloud-init-hotplugd.socket " +
 		"cloud-init-local.service cloud-init-network.service " +
-		"cloud-init.service cloud-init.target openguest.target"
+		"cloud-init.service cloud-init.target openguest-watch.service openguest.target"
 	expect(t, got, "units", all)
 	expect(t, got, "installed over", "i-life runs 1 boots 2 1000\nstatus: done")
 	expect(t, got, "units after the purge", all)

@@ -2,6 +2,7 @@ package network
 
 import (
 	"encoding/json"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -185,7 +186,10 @@ func TestKindsAreThePeers(t *testing.T) {
 // openStackCases are the documents of OpenStack in cloud-init's own tests.
 func openStackCases(t *testing.T) (cases []kindCase) {
 	macs := map[string]string{}
-	found := askPeer(t, []question{{Document: "tests/unittests/sources/test_configdrive.py", Renderer: "constants"}})[0].State
+	answers := askPeer(t, []question{
+		{Document: "tests/unittests/sources/test_configdrive.py", Renderer: "constants"}, {Document: "tests/unittests/test_net.py", Renderer: "constants"},
+	})
+	found := answers[0].State
 	known, _ := found["KNOWN_MACS"].(map[string]any)
 	for mac, name := range known {
 		macs[name.(string)] = mac
@@ -194,6 +198,21 @@ func openStackCases(t *testing.T) (cases []kindCase) {
 		if text, err := json.Marshal(found[name]); err == nil && strings.HasPrefix(name, "NETWORK_DATA") {
 			cases = append(cases, kindCase{"network_data", name, string(text), macs})
 		}
+	}
+	samples, _ := answers[1].State["OS_SAMPLES"].([]any)
+	for i, s := range samples {
+		sample, _ := s.(map[string]any)
+		names := map[string]string{}
+		macs, _ := sample["in_macs"].(map[string]any)
+		for mac, name := range macs {
+			names[name.(string)] = mac
+		}
+		if text, err := json.Marshal(sample["in_data"]); err == nil {
+			cases = append(cases, kindCase{"network_data", fmt.Sprint("sample ", i), string(text), names})
+		}
+	}
+	if len(cases) < 10 {
+		t.Errorf("only %d documents of OpenStack were found in cloud-init's tests", len(cases))
 	}
 	return cases
 }

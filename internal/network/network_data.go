@@ -32,7 +32,9 @@ func readNetworkData(document *conf.Value, host Host) (*Model, []conf.Problem) {
 		config = append(config, d.link(l))
 	}
 	for _, s := range root.at("services").items() {
-		config = append(config, mapping{"type": "nameserver", "address": s.Get("address")})
+		c := mapping{"type": "nameserver", "address": s.Get("address")}
+		s.keep(c, "search")
+		config = append(config, c)
 	}
 	return r.as(mapping{"version": 1, "config": config}, readV1)
 }

@@ -92,10 +92,25 @@ def constants(question):
     with open(path, encoding="utf-8") as f:
         for node in ast.parse(f.read()).body:
             try:
-                found[node.targets[0].id] = ast.literal_eval(node.value)
+                found[node.targets[0].id] = literal(node.value)
             except (AttributeError, ValueError):
                 pass
     return {"state": found}
+
+
+def literal(node):
+    """What a constant says; of one that is a list of mappings, what can be said without running it."""
+    if isinstance(node, ast.List) and node.elts and all(isinstance(item, ast.Dict) for item in node.elts):
+        return [literal(item) for item in node.elts]
+    if isinstance(node, ast.Dict):
+        known = {}
+        for key, value in zip(node.keys, node.values):
+            try:
+                known[ast.literal_eval(key)] = ast.literal_eval(value)
+            except ValueError:
+                pass
+        return known
+    return ast.literal_eval(node)
 
 
 def lease(nic, macs, by_mac):

@@ -350,10 +350,10 @@ func TestKernelIsToldLater(t *testing.T) {
 	}
 }
 
-// fill writes a file of 20 MiB, and returns its checksum.
+// fill writes a file of 8 MiB, and returns its checksum.
 func fill(t *testing.T, dir string) string {
 	t.Helper()
-	run(t, "dd", "if=/dev/urandom", "of="+dir+"/content", "bs=1M", "count=20", "status=none")
+	run(t, "dd", "if=/dev/urandom", "of="+dir+"/content", "bs=1M", "count=8", "status=none")
 	return sum(t, dir+"/content")
 }
 
@@ -361,7 +361,7 @@ func fill(t *testing.T, dir string) string {
 func load(dir string) <-chan error {
 	ended := make(chan error, 1)
 	go func() {
-		ended <- exec.Command("dd", "if=/dev/zero", "of="+dir+"/load", "bs=1M", "count=64", "conv=fsync", "status=none").Run()
+		ended <- exec.Command("dd", "if=/dev/zero", "of="+dir+"/load", "bs=1M", "count=24", "conv=fsync", "status=none").Run()
 	}()
 	return ended
 }

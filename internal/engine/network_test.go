@@ -188,6 +188,24 @@ func TestNetworkUpdates(t *testing.T) {
 	}
 }
 
+// Row N16: what clouds change while a machine is off comes with the next boot where they are known for that, and nowhere else:
+// a person's network would be lost.
+func TestNetworkUpdatesOfClouds(t *testing.T) {
+	for cloud, follows := range map[string]bool{"GCE": true, "AliYun": true, "Azure": true, "Hetzner": true, "Scaleway": true, "SmartOS": true,
+		"Ec2": false, "OpenStack": false, "NoCloud": false, "ConfigDrive": false, "VMware": false} {
+		m := machine.Fake(debian+ifupdown, noon)
+		in := described("i", "v1", dhcpOn4)
+		in.Source = cloud
+		stages(t, m, Options{Given: in}, Local, Network)
+		machine.RemoveAll(m.Files, "/run/cloud-init") // the next boot
+		in.Network.Document = []byte(strings.ReplaceAll(dhcpOn4, "dhcp", "dhcp6"))
+		stages(t, m, Options{Given: in}, Local)
+		if text := read(t, m, eniFile); strings.Contains(text, "inet6 dhcp") != follows {
+			t.Errorf("%s: the file is\n%s", cloud, text)
+		}
+	}
+}
+
 // What a person changed stays, and is said; what only we wrote follows the cloud; a second boot writes nothing.
 func TestNetworkFilesOfAPerson(t *testing.T) {
 	const each = "-- etc/cloud/cloud.cfg.d/a.cfg --\nupdates: {network: {when: [boot, boot-legacy]}}\n"

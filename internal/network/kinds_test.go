@@ -4,6 +4,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -299,6 +302,34 @@ func TestKernelIP(t *testing.T) {
 	m, problems, err := Read("ip", conf.Of("ip=a/b:dhcp ip=ens6:dhcp:1400 nameserver=10.0.0.9", conf.Origin{Part: "net"}), host)
 	if err != nil || len(problems) != 1 || m.Link("ens6").MTU != 1400 || !slices.Equal(m.DNS.Servers, []string{"10.0.0.9"}) {
 		t.Errorf("%v: %v", err, problems)
+	}
+}
+
+// TestKindsOfSources: what a cloud hands over and nobody reads would leave its machines with what is assumed.
+func TestKindsOfSources(t *testing.T) {
+	files, err := filepath.Glob("../source/*.go")
+	if err != nil || len(files) < 20 {
+		t.Fatal(files, err)
+	}
+	given := regexp.MustCompile(`(?:instance\.Network\{Kind: |described\(|networkIn\(e, )"(\w+)"[,)]`)
+	found := map[string]bool{}
+	for _, name := range files {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, match := range given.FindAllStringSubmatch(string(text), -1) {
+			kind := strings.TrimSuffix(strings.ToLower(match[1]), "\"")
+			found[kind] = true
+			if kind != "v" && !slices.Contains(Kinds(), kind) { // a version stands behind "v"
+				t.Errorf("%s gives a network of the kind %s, which has no reader", name, kind)
+			}
+		}
+	}
+	for _, kind := range []string{"ec2", "aliyun", "network_data", "digitalocean", "oracle", "upcloud", "vultr", "eni", "v1", "v2"} {
+		if !found[kind] {
+			t.Errorf("no source gives the kind %s: has the way in which they say it changed?", kind)
+		}
 	}
 }
 

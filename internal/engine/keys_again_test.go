@@ -102,7 +102,7 @@ func (n *toldNet) Fetch(_ context.Context, r machine.Request) (machine.Response,
 	return machine.Response{Status: 200}, nil
 }
 
-// Row D17. Google shows a machine's host keys to who may see the project, where the machine tells them: without that nobody
+// Row D17, and row 6 of gce-linux.md §14. Google shows a machine's host keys to who may see the project, where the machine tells them: without that nobody
 // knows whether it is the right machine that answers. A project that does not take them is no fault of the boot.
 func TestHostKeysForTheCloud(t *testing.T) {
 	const at = "PUT http://169.254.169.254/computeMetadata/v1/instance/guest-attributes/hostkeys/"

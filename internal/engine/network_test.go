@@ -123,7 +123,8 @@ func TestNetworkDisabled(t *testing.T) {
 	}
 }
 
-// The command line counts more than the image, and the image more than the cloud.
+// Row B13. The command line counts more than the image, and the image more than the cloud: a machine whose network the cloud describes
+// wrongly is reached by what somebody writes there.
 func TestNetworkSources(t *testing.T) {
 	const cmdline = "-- proc/cmdline --\nnetwork-config=dmVyc2lvbjogMgpldGhlcm5ldHM6IHtmcm9tLWNtZGxpbmU6IHtkaGNwNDogdHJ1ZX19Cg==\n"
 	const image = "-- etc/cloud/cloud.cfg.d/net.cfg --\nnetwork: {version: 2, ethernets: {from-image: {dhcp4: true}}}\n"

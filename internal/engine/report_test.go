@@ -72,7 +72,7 @@ func TestSystemdIsNotThere(t *testing.T) {
 	}
 }
 
-// Row B08: the host of a container switches everything off in the environment of systemd; the shell of a person who asks
+// Rows B08 and B09: the host of a container switches everything off in the environment of systemd; the shell of a person who asks
 // does not have it.
 func TestDisabledInTheEnvironmentOfSystemd(t *testing.T) {
 	off := map[string]string{"show-environment": "LANG=C\nKERNEL_CMDLINE=cloud-init=disabled\n"}

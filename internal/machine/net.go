@@ -318,7 +318,7 @@ func retryAfter(value string) time.Duration {
 // for their metadata.
 func isNear(host string) bool {
 	switch strings.ToLower(strings.TrimSuffix(host, ".")) {
-	case "localhost", "metadata.google.internal", "168.63.129.16", "100.100.100.200", "fd00:ec2::254":
+	case "localhost", "metadata.google.internal", "168.63.129.16", "100.100.100.200", "fd00:ec2::254", "fd00:42::42", "fd00:c1::a9fe:a9fe", "fd00:a9fe:a9fe::1":
 		return true
 	}
 	address, err := netip.ParseAddr(host)

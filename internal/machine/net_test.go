@@ -118,7 +118,8 @@ func TestFetchFile(t *testing.T) {
 	}
 }
 
-// A metadata server that starts later than we do must be waited for, but never longer than was said. Row D24.
+// A metadata server that starts later than we do must be waited for, but never longer than was said; what is not there is asked for once.
+// Rows D06 and D24, and row 5 of gce-linux.md §14.
 func TestRetries(t *testing.T) {
 	tests := []struct {
 		name    string
@@ -196,7 +197,7 @@ func TestFetchTimeout(t *testing.T) {
 	})
 }
 
-// Whoever can answer a request must not be able to turn it into another one. Row D24.
+// Whoever can answer a request must not be able to turn it into another one, or learn the token. Rows D24 and X10.
 func TestRedirects(t *testing.T) {
 	tests := []struct{ name, from, to, err string }{
 		{"same host", "http://h/a?q", "/b", ""},
@@ -239,9 +240,10 @@ func TestRedirects(t *testing.T) {
 	}
 }
 
-// A proxy would answer in the place of the metadata server.
+// Row X10. A proxy would answer in the place of the metadata server.
 func TestNoProxyNearby(t *testing.T) {
 	for _, near := range []string{"169.254.169.254", "[fe80::1%25eth0]:80", "127.0.0.2", "localhost", "metadata.google.internal", "[fd00:ec2::254]", "168.63.129.16",
+		"100.100.100.200", "169.254.42.42", "[fd00:42::42]", "[fd00:c1::a9fe:a9fe]", "[fd00:a9fe:a9fe::1]",
 		"[::ffff:169.254.169.254]", "LOCALHOST.", "0.0.0.0"} {
 		u, err := url.Parse("http://" + near + "/x")
 		if err != nil {

@@ -153,7 +153,7 @@ dns: [94.237.127.9, 94.237.40.9]
 
 // TestKindsAreThePeers reads documents of clouds' own kinds, and compares the model with what cloud-init makes of them, key
 // by key; of EC2's also the document, which netplan gets as it is.
-// Rows N09, N19.
+// Rows N09, N19, and B13 for what the initramfs wrote down.
 func TestKindsAreThePeers(t *testing.T) {
 	all := append(kindCases(), openStackCases(t)...)
 	var questions []question

@@ -198,7 +198,7 @@ func TestAzureCertificates(t *testing.T) {
 	}
 }
 
-// Row B09, X07 are of others; here: the machine is the same whichever way firmware and kernel write its id. A machine that
+// The machine is the same whichever way firmware and kernel write its id. A machine that
 // became a new one by that would make new host keys.
 func TestAzureIdentity(t *testing.T) {
 	for _, last := range []string{"527c2691-029f-fe4c-b1f4-a4da7ebac2cf", "527C2691-029F-FE4C-B1F4-A4DA7EBAC2CF", "91267C52-9F02-4CFE-B1F4-A4DA7EBAC2CF"} {

@@ -221,7 +221,7 @@ func TestEC2WithoutID(t *testing.T) {
 	}
 }
 
-// User-data may be base64, which is tried; what only looks like it stays as it is.
+// Row U05, EC2. User-data may be base64, which is tried; what only looks like it stays as it is.
 func TestEC2UserData(t *testing.T) {
 	for text, want := range map[string]string{"I2Nsb3VkLWNvbmZpZwo=": "#cloud-config\n", "#!/bin/sh\n": "#!/bin/sh\n", "abcd\n": "abcd\n", "": ""} {
 		tree := awsTree("2021-03-23", awsMeta())

@@ -1,6 +1,7 @@
 package source
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net"
@@ -11,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"openguest/internal/machine"
 	"openguest/internal/metadata"
 )
 
@@ -43,7 +45,19 @@ func gceSays(t *testing.T, own, project map[string]string) *world {
 	return gceAt(t, server.URL)
 }
 
-// Rows D17 and D26. What our metadata server tells in Google's way makes an instance, with one request.
+// notingNet notes what is asked.
+type notingNet struct {
+	machine.Net
+	asked *[]machine.Request
+}
+
+func (n notingNet) Fetch(ctx context.Context, r machine.Request) (machine.Response, error) {
+	*n.asked = append(*n.asked, r)
+	return n.Net.Fetch(ctx, r)
+}
+
+// Rows D17 and D26, and row 1 of gce-linux.md §14. What our metadata server tells in Google's way makes an instance, with one request
+// for all there is; a guest that asks for each value alone waits for each.
 func TestGCEAgainstServer(t *testing.T) {
 	store, err := metadata.OpenFile(t.TempDir())
 	if err != nil {
@@ -70,9 +84,14 @@ func TestGCEAgainstServer(t *testing.T) {
 	}
 	go server.Serve(l, "web1") // its Close ends it
 	w := gceAt(t, "http://"+l.Addr().String())
+	var asked []machine.Request
+	w.env.Machine.Net = notingNet{w.env.Machine.Net, &asked}
 	in, err := fetchGCE(t.Context(), w.env)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if len(asked) != 1 || !strings.Contains(asked[0].URL, "recursive=true") || !strings.Contains(asked[0].URL, "alt=json") || asked[0].Header["Metadata-Flavor"] != "Google" {
+		t.Errorf("it asked for %+v", asked)
 	}
 	if in.ID != "4520031799277581759" || in.Hostname != "web1" || in.Zone != "lab1-a" || in.Region != "lab1" || string(in.UserData) != "#cloud-config\n{}\n" {
 		t.Errorf("it is %+v", in)
@@ -129,7 +148,7 @@ func TestDefaultUser(t *testing.T) {
 	}
 }
 
-// Row D17. User-data that is no text comes as base64; what cannot be decoded costs itself, and no keys.
+// Rows D17 and U05. User-data that is no text comes as base64; what cannot be decoded costs itself, and no keys.
 func TestGCEUserData(t *testing.T) {
 	for encoding, c := range map[string]struct{ text, want, said string }{
 		"":       {"#!/bin/sh\n", "#!/bin/sh\n", ""},

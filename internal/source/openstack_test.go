@@ -221,6 +221,15 @@ func TestOpenStackInTrouble(t *testing.T) {
 	}
 }
 
+// Row U05, OpenStack. User-data is what it is: a person's text that looks like base64 stays so.
+func TestOpenStackUserDataAsItIs(t *testing.T) {
+	const text = "I2Nsb3VkLWNvbmZpZwo="
+	c := serveCloud(t, novaTree("latest", "latest", map[string]string{"/openstack/latest/user_data": text}))
+	if in, err := fetchOpenStack(t.Context(), onOpenStack(t, c.address, "").env); err != nil || string(in.UserData) != text {
+		t.Errorf("it is %+v, %v", in, err)
+	}
+}
+
 // A machine is another instance only with a uuid.
 func TestOpenStackWithoutUUID(t *testing.T) {
 	for _, meta := range []string{`{}`, `{"uuid": ""}`, `{"uuid": 7}`, `{"uuid": null}`, `[]`, `"text"`, ``, `{"uuid": "a"`, "<html></html>"} {

@@ -120,7 +120,7 @@ func (e *Env) sendToLog(ctx context.Context, lines []string) error {
 		return nil
 	}
 	send := machine.Change{Argv: []string{"logger", "-p", "user.info", "-t", "cloud-init"}, Stdin: instance.Hide(strings.Join(lines, "\n") + "\n"),
-		Means: func(machine.Files, time.Time) error { return nil }, Limit: 5 * time.Second}
+		Means: func(machine.Files, time.Time) error { return nil }}
 	if err := e.Machine.Commands.Can(send); err != nil {
 		e.Debug("the fingerprints of the host keys are not in the system's log: %v", err)
 		return nil

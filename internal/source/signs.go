@@ -107,8 +107,9 @@ func word(text string) sign {
 	}}
 }
 
-// askLimit is how long a program of the platform may take to say what the machine was given.
-const askLimit = 5 * time.Second
+// askLimit is how long a program of the platform may take to say what the machine was given. It answers at once, but a machine on a
+// loaded host needs seconds to start it.
+const askLimit = 20 * time.Second
 
 // ask is what a program of the platform says. Only VMware and WSL are asked so, after the facts named them: what they
 // gave a machine is in no file.

@@ -71,9 +71,11 @@ var deadClouds = map[string]struct {
 	"DigitalOcean": {"", 124 * time.Second, 99200 * time.Millisecond},
 	"UpCloud":      {"", 124 * time.Second, 99200 * time.Millisecond},
 	"Vultr":        {"", 465 * time.Second, 372 * time.Second},
+	"NWCS":         {"", 310 * time.Second, 248 * time.Second},
 	"Scaleway":     {"", 2 * time.Second, 1600 * time.Millisecond},
 	"Akamai":       {"", 30 * time.Second, 24 * time.Second},
 	"CloudStack":   {"", 120 * time.Second, 96 * time.Second},
+	"CloudCIX":     {"", 40 * time.Second, 0},
 	"Exoscale":     {"", 120 * time.Second, 0}, // asked once the network is up
 }
 

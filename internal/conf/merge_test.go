@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"openguest/test/peer"
 )
 
 func parse(t testing.TB, text string) *Value {
@@ -166,13 +168,7 @@ type mergeCase struct{ how, a, b any }
 // askPeer merges with the mergers of the tree in PEER_TREE.
 func askPeer(t *testing.T, cases []mergeCase) (answers [][2]any) {
 	t.Helper()
-	tree := os.Getenv("PEER_TREE")
-	if tree == "" {
-		tree = "/var/tmp/peer-bookworm"
-	}
-	if _, err := os.Stat(tree + "/usr/bin/cloud-init"); err != nil || os.Geteuid() != 0 {
-		t.Skip("no root, or no tree with cloud-init (PEER_TREE): nothing to compare with")
-	}
+	tree := peer.Tree(t, "usr/bin/cloud-init")
 	var plain [][3]any
 	for _, c := range cases {
 		plain = append(plain, [3]any{c.how, c.a, c.b})

@@ -18,6 +18,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"openguest/internal/conf"
+	"openguest/test/peer"
 )
 
 // A sample is a document that both programs are given.
@@ -51,16 +52,7 @@ func (w *written) UnmarshalJSON(data []byte) error {
 // askPeer asks the real cloud-init of a root tree what it makes of the samples.
 func askPeer(t *testing.T, samples []sample) []answer {
 	t.Helper()
-	tree := os.Getenv("PEER_TREE")
-	if tree == "" {
-		tree = "/var/tmp/peer-bookworm"
-	}
-	if _, err := os.Stat(filepath.Join(tree, "usr/lib/python3/dist-packages/cloudinit")); err != nil {
-		t.Skip("there is no tree with the real cloud-init: set PEER_TREE to one")
-	}
-	if os.Getuid() != 0 {
-		t.Skip("asking the real cloud-init needs root, for chroot")
-	}
+	tree := peer.Tree(t, "usr/bin/cloud-init")
 	program, err := os.ReadFile("testdata/oracle.py")
 	if err != nil {
 		t.Fatal(err)

@@ -6,19 +6,14 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"openguest/test/peer"
 )
 
 // tree is the root tree of a Debian with cloud-init.
 func tree(t *testing.T) string {
 	t.Helper()
-	peer := os.Getenv("PEER_TREE")
-	if peer == "" {
-		peer = "/var/tmp/peer-bookworm"
-	}
-	if _, err := os.Stat(peer + "/usr/bin/cloud-init"); os.Geteuid() != 0 || err != nil {
-		t.Skip("needs root, and the root tree of a Debian with cloud-init where PEER_TREE says")
-	}
-	return peer
+	return peer.Tree(t, "usr/bin/cloud-init")
 }
 
 // sandbox runs a script in a copy of the tree and returns what it printed, by the headings that it gave with "## ".

@@ -32,7 +32,7 @@ func (e *Engine) awaitLinks(ctx context.Context, m *network.Model) (state machin
 			waited = waited || !there
 			return there
 		})
-		if !errors.Is(err, context.DeadlineExceeded) || ctx.Err() != nil || !machine.Exists(e.state.Files, udevQueue) {
+		if !errors.Is(err, context.DeadlineExceeded) || ctx.Err() != nil || !e.isUdevBusy() {
 			break
 		}
 	}
@@ -49,8 +49,12 @@ func (e *Engine) awaitLinks(ctx context.Context, m *network.Model) (state machin
 	return state, certain
 }
 
-// udevQueue is a file that is there while udev has events to handle.
-const udevQueue = "/run/udev/queue"
+// isUdevBusy says that udev has events in its queue, or has not begun with what the kernel found before it: the loopback would have
+// its entry in the database then.
+func (e *Engine) isUdevBusy() bool {
+	has := func(name string) bool { return machine.Exists(e.state.Files, "/run/udev/"+name) }
+	return has("queue") || has("control") && !has("data/n1")
+}
 
 func (e *Engine) awaitLinksOnce(ctx context.Context, until func(machine.LinkState) bool) (machine.LinkState, error) {
 	ctx, cancel := context.WithTimeout(ctx, linksBudget)

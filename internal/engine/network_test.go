@@ -364,14 +364,20 @@ func TestNetworkOf(t *testing.T) {
 // Row N17: on a slow machine a driver comes while udev works through its queue. It is waited for that long, and where udev has nothing
 // to do any more, no longer: who pulled a card out should not wait for minutes.
 func TestNetworkWaitsForUdev(t *testing.T) {
-	for name, c := range map[string]struct{ idle, card, waited time.Duration }{
-		"a slow machine": {time.Hour, 65 * time.Second, 65 * time.Second},
-		"no such card":   {0, time.Hour, 10 * time.Second},
-		"udev is done":   {25 * time.Second, time.Hour, 30 * time.Second},
-		"udev hangs":     {time.Hour, time.Hour, 2 * time.Minute},
+	const queue, begun, early = "-- run/udev/queue --\n", "-- run/udev/control --\n-- run/udev/data/n1 --\nI:1\n", "-- run/udev/control --\n"
+	for name, c := range map[string]struct {
+		udev               string
+		idle, card, waited time.Duration
+	}{
+		"a slow machine":    {queue + begun, time.Hour, 65 * time.Second, 65 * time.Second},
+		"before udev began": {early, time.Hour, 65 * time.Second, 65 * time.Second},
+		"no such card":      {begun, 0, time.Hour, 10 * time.Second},
+		"no udev":           {"", 0, time.Hour, 10 * time.Second},
+		"udev is done":      {queue + begun, 25 * time.Second, time.Hour, 30 * time.Second},
+		"udev hangs":        {queue + begun, time.Hour, time.Hour, 2 * time.Minute},
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			m := machine.Fake(debian+ifupdown+"-- run/udev/queue --\n", noon)
+			m := machine.Fake(debian+ifupdown+c.udev, noon)
 			links := machine.NewFakeLinks(machine.LinkState{Links: []machine.NetLink{netLink("ens3", "52:54:00:00:00:01")}})
 			links.Then = func(s *machine.LinkState, _ machine.LinkChange) {
 				s.Links = append(s.Links, netLink("ens4", "52:54:00:00:00:02"))

@@ -19,7 +19,7 @@ bonds:
     interfaces: [part1, part2]
     mtu: 1400
     macaddress: "52:54:00:12:34:99"
-    parameters: {mode: active-backup, mii-monitor-interval: 120, primary: part2, fail-over-mac-policy: none}
+    parameters: {mode: active-backup, mii-monitor-interval: '120', primary: part2, fail-over-mac-policy: none}
     addresses: [10.9.0.2/24]
 vlans:
   bond0.7: {id: 7, link: bond0, addresses: [10.9.7.2/24, "2001:db8:7::2/64"], routes: [{to: 10.77.0.0/16, via: 10.9.7.9, metric: 70}]}

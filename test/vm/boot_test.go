@@ -68,7 +68,10 @@ func TestClouds(t *testing.T) {
 			if s := source.Named(name); s == nil || s.Fetch == nil {
 				t.Skipf("the source %s cannot be asked yet; this test runs as soon as it can", name)
 			}
-			boots(t, "bookworm", cloud)
+			m := boots(t, "bookworm", cloud)
+			if cloud == "gce" {
+				t.Run("followed", func(t *testing.T) { isFollowed(t, m) })
+			}
 		})
 	}
 }
@@ -85,7 +88,7 @@ func TestReleases(t *testing.T) {
 	}
 }
 
-func boots(t *testing.T, release, cloud string) {
+func boots(t *testing.T, release, cloud string) *vm.Machine {
 	key := newKey(t)
 	m := start(t, machine(t, release, cloud, userData(key)))
 	booted(t, m)
@@ -94,4 +97,5 @@ func boots(t *testing.T, release, cloud string) {
 	if out := ask(t, m, "openguest status; hostname; cat /etc/app.conf /var/tmp/runcmd"); out != "status: done\nharbour\nlisten: 8080\nonce\n" {
 		t.Errorf("after the first boot:\n%s", out)
 	}
+	return m
 }

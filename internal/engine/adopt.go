@@ -48,7 +48,8 @@ func isInstanceID(text string) bool {
 	return text != "" && len(text) <= 255 && !strings.ContainsFunc(text, func(r rune) bool { return unicode.IsControl(r) || r == unicode.ReplacementChar })
 }
 
-// sourceLeft reads "DataSourceX: DataSourceX [seed=...]": the class of the source, and how it described itself.
+// sourceLeft reads "DataSourceX: DataSourceX [seed=...]": the source, and how it described itself. One that was asked in the
+// local stage has another class there.
 func sourceLeft(text string) (class, detail string) {
 	class, detail, _ = strings.Cut(text, ": ")
 	class = strings.TrimPrefix(class, "DataSource")
@@ -58,7 +59,7 @@ func sourceLeft(text string) (class, detail string) {
 	case detail == "":
 		detail = "DataSource" + class
 	}
-	return class, detail
+	return strings.TrimSuffix(class, "Local"), detail
 }
 
 func (e *Engine) leftLine(name string) string { return strings.TrimSpace(string(e.leftData(name))) }

@@ -106,3 +106,19 @@ func TestAdoptedInstanceIsTrustedWhereMarked(t *testing.T) {
 		t.Errorf("identified as %+v, %v", in, err)
 	}
 }
+
+// An instance that cloud-init found in its local stage has that stage's class in the file; its source is the same one, is asked the
+// same way, and is followed.
+func TestSourceThatCloudInitLeft(t *testing.T) {
+	for text, want := range map[string][2]string{
+		"DataSourceGCELocal: DataSourceGCELocal":                   {"GCE", "DataSourceGCELocal"},
+		"DataSourceOpenStackLocal: DataSourceOpenStackLocal [net]": {"OpenStack", "DataSourceOpenStackLocal [net]"},
+		"DataSourceNoCloud: DataSourceNoCloud [seed=/dev/sr0]":     {"NoCloud", "DataSourceNoCloud [seed=/dev/sr0]"},
+		"DataSourceEc2": {"Ec2", "DataSourceEc2"},
+		"":              {"None", "DataSourceNone"},
+	} {
+		if name, detail := sourceLeft(text); name != want[0] || detail != want[1] {
+			t.Errorf("%q is %q, %q", text, name, detail)
+		}
+	}
+}

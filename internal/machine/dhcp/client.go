@@ -93,7 +93,10 @@ func (c *client) exchange(ctx context.Context) (*Lease, error) {
 		return nil, err
 	}
 	server := offered.address(optServer)
-	c.state = fmt.Sprintf("was offered %s by %s, which then did not confirm it", offered.yours, server)
+	const refusal = "which then refused it"
+	if !strings.HasSuffix(c.state, refusal) { // that it was refused before says more
+		c.state = fmt.Sprintf("was offered %s by %s, which then did not confirm it", offered.yours, server)
+	}
 	answer, err := c.talk(ctx, requests, func(m message) bool {
 		return m.kind() == nak || m.kind() == ack && isHost(m.yours) && m.address(optServer) == server
 	}, option{optType, []byte{request}}, addressOption(optAddress, offered.yours), addressOption(optServer, server), parameters, maxSize)
@@ -101,7 +104,7 @@ func (c *client) exchange(ctx context.Context) (*Lease, error) {
 		return nil, err
 	}
 	if answer.kind() == nak {
-		c.state = fmt.Sprintf("was offered %s by %s, which then refused it", offered.yours, server)
+		c.state = fmt.Sprintf("was offered %s by %s, %s", offered.yours, server, refusal)
 		return nil, errors.Join(errors.New(c.state), machine.Pause(ctx, afterNo))
 	}
 	return newLease(c.link, answer)

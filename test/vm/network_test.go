@@ -31,6 +31,7 @@ bridges:
 // Rows N18 and N11: the kernel has what the description says: names by MAC, a bond, VLANs on it, and a bridge over one of them, at the
 // first boot and at the next one. A machine that gets only a part of it is in no network that its owner planned.
 func TestLayeredNetwork(t *testing.T) {
+	thorough(t)
 	t.Parallel()
 	key := newKey(t)
 	data := userData(key) + "updates: {network: {when: [boot-new-instance, hotplug]}}\n"

@@ -178,7 +178,7 @@ func isGoogleName(name string) bool {
 	return name != "" && len(name) <= 32 && name[0] != '-' && strings.Trim(name, ".") != "" && !strings.ContainsFunc(name, strange)
 }
 
-// ensure makes somebody's account, rights and keys.
+// ensure makes somebody's account, keys and rights. The keys come first: whoever was given one waits for it.
 func (a *googlers) ensure(ctx context.Context, name string, keys []string) error {
 	switch u, err := account.User(ctx, a.e.Machine, name); {
 	case errors.Is(err, machine.ErrNone):
@@ -190,13 +190,13 @@ func (a *googlers) ensure(ctx context.Context, name string, keys []string) error
 	case strings.HasSuffix(u.Shell, "/nologin") || path.Base(u.Shell) == "false":
 		return Skip("the shell " + u.Shell + " lets nobody in")
 	}
-	return errors.Join(a.maySudo(ctx, name), account.SetMarked(ctx, a.e.Machine, name, googleMarker, keys))
+	return errors.Join(account.SetMarked(ctx, a.e.Machine, name, googleMarker, keys), a.maySudo(ctx, name))
 }
 
-// make makes an account in those groups that are there.
+// make makes an account in those groups that are there; that of all who may become root is, from the second account on.
 func (a *googlers) make(ctx context.Context, name string) error {
 	var groups []string
-	for _, group := range a.groups {
+	for _, group := range append(slices.Clone(a.groups), googleSudoers) {
 		switch _, err := account.Group(ctx, a.e.Machine, group); {
 		case err == nil:
 			groups = append(groups, group)

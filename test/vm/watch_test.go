@@ -18,6 +18,7 @@ func isFollowed(t *testing.T, m *vm.Machine) {
 	ada := vm.Login{User: "ada", Key: key}
 	const file = "/home/ada/.ssh/authorized_keys"
 	wait(t, m, "the key is there", "until [ -s "+file+" ]; do sleep 0.1; done", func() { setKeys(t, m, "ada:"+key.Authorized()) })
+	ask(t, m, "until id -nG ada | grep -q google-sudoers; do sleep 0.1; done")
 	var out, problems bytes.Buffer
 	if status, err := m.Exec(within(t), ada, "id -un; sudo -n id -un", &out, &problems); err != nil || status != 0 || out.String() != "ada\nroot\n" {
 		t.Errorf("ada is, and may become: status %d, %v, %q, %s", status, err, out.String(), problems.String())

@@ -145,7 +145,7 @@ func TestKilledAnywhere(t *testing.T) {
 		"ssh_authorized_keys: [ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBGfC3kz2Zr1x0m0Kf0w8nq0m0cQ2nJ3m0cQ2nJ3m0cQ ops@one]\nruncmd: [echo ran > /root/ran]\n"
 	points := 0
 	for _, call := range []string{"renameat,renameat2", "write", "fsync,fdatasync", "symlinkat,unlinkat,mkdirat"} {
-		for n := 1; ; n += 1 + n/5 {
+		for n := 1; ; n += 1 + n/7 {
 			s := open(t, userData)
 			killed := s.bootKilledAt(strace, call, n)
 			if !killed {

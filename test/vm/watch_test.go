@@ -26,6 +26,13 @@ func isFollowed(t *testing.T, m *vm.Machine) {
 	if out := ask(t, m, "visudo -c -q && stat -c '%a %U' "+file+"; id -nG ada | grep -c video"); out != "600 ada\n1\n" {
 		t.Errorf("what ada has: %q", out)
 	}
+	second := newKey(t)
+	wait(t, m, "another key is there", "until [ $(grep -c ^ssh "+file+") = 2 ]; do sleep 0.1; done", func() {
+		setKeys(t, m, "ada:"+key.Authorized(), "ada:"+second.Authorized())
+	})
+	if status, err := m.Exec(within(t), vm.Login{User: "ada", Key: second}, "true", io.Discard, io.Discard); err != nil || status != 0 {
+		t.Errorf("ada's other key: status %d, %v", status, err)
+	}
 	wait(t, m, "the key is gone", "while [ -e "+file+" ]; do sleep 0.1; done", func() { setKeys(t, m) })
 	if _, err := m.Exec(within(t), ada, "true", io.Discard, io.Discard); err == nil {
 		t.Error("ada logs in with a key that the metadata has no more")

@@ -239,7 +239,7 @@ func (a *googlers) dismiss(ctx context.Context, name string) error {
 		err = account.Delete(ctx, a.e.Machine, name)
 	default:
 		isMade = false
-		err = errors.Join(account.Leave(ctx, a.e.Machine, googleSudoers, name), account.SetMarked(ctx, a.e.Machine, name, googleMarker, nil))
+		err = errors.Join(account.SetMarked(ctx, a.e.Machine, name, googleMarker, nil), account.Leave(ctx, a.e.Machine, googleSudoers, name))
 	}
 	if err != nil {
 		return err

@@ -37,7 +37,8 @@ func isFollowed(t *testing.T, m *vm.Machine) {
 	if _, err := m.Exec(within(t), ada, "true", io.Discard, io.Discard); err == nil {
 		t.Error("ada logs in with a key that the metadata has no more")
 	}
-	if out := ask(t, m, "getent passwd ada >/dev/null && ls -d /home/ada; ls /home/ada/.ssh; id -nG ada | grep -c google-sudoers || true"); out != "/home/ada\n0\n" {
+	ask(t, m, "while id -nG ada | grep -q google-sudoers; do sleep 0.1; done")
+	if out := ask(t, m, "getent passwd ada >/dev/null && ls -d /home/ada; ls /home/ada/.ssh"); out != "/home/ada\n" {
 		t.Errorf("after the last key: %q", out)
 	}
 }

@@ -3,6 +3,7 @@ package machine
 import (
 	"io/fs"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -60,8 +61,8 @@ type labelRule struct {
 	anyKind bool
 	label   string
 
-	compiled *pattern // made when first needed
-	bad      bool     // the pattern is none that is understood
+	match *regexp.Regexp // made of the pattern when first needed
+	bad   bool           // the pattern is none that Go understands
 }
 
 // A labelAlias says that a folder is labelled as if it were another.
@@ -196,9 +197,10 @@ func (r *labelRule) isFor(mode fs.FileMode) bool { return r.anyKind || r.kind ==
 
 // matches compiles the pattern at its first use: of the thousands that a policy has, a boot needs a few dozen.
 func (r *labelRule) matches(name string) bool {
-	if r.compiled == nil {
-		p, ok := compilePattern(r.pattern)
-		r.compiled, r.bad = &p, !ok
+	if r.match == nil && !r.bad {
+		var err error
+		r.match, err = regexp.Compile(`(?s)\A(?:` + r.pattern + `)\z`)
+		r.bad = err != nil
 	}
-	return !r.bad && r.compiled.matches(name)
+	return !r.bad && r.match.MatchString(name)
 }

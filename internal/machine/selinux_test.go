@@ -90,7 +90,7 @@ func TestPolicyLabels(t *testing.T) {
 	}
 }
 
-// The same names are asked of libselinux. It knows look-ahead, which we do not: that rule is left out.
+// The same names are asked of libselinux. It knows look-ahead, which Go does not: that rule is left out.
 func TestPolicyAsMatchpathcon(t *testing.T) {
 	program, err := exec.LookPath("matchpathcon")
 	if err != nil {

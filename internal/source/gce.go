@@ -144,7 +144,7 @@ func readGCE(e *Env, url string, answer machine.Response) (*instance.Instance, e
 	lines := gceKeyLines(own, project)
 	in := &instance.Instance{
 		Source: "GCE", Detail: e.detail("GCE"), Cloud: "gce", Platform: "gce", Subplatform: "metadata (" + url + ")",
-		Mode: modeNet, ID: id, Zone: zone, Region: zone, Keys: e.gceKeys(lines), Accounts: gceAccounts(own, project),
+		Mode: modeNet, ID: id, Zone: zone, Region: zone, Keys: e.gceKeys(lines), Accounts: gceAccounts(lines),
 		Guest: cmp.Or(scalar(own.Get("google-instance-configs")), scalar(project.Get("google-instance-configs"))), UserData: e.gceUserData(own),
 		Metadata: map[string]any{"instance-id": id, "availability-zone": zone, "local-hostname": host,
 			"instance-data": orEmpty(own), "project-data": orEmpty(project), "public-keys-data": plainList(lines)},
@@ -171,20 +171,6 @@ func plainList(texts []string) []any {
 		list[i] = text
 	}
 	return list
-}
-
-// gceKeyLines are the lines USER:KEY that may count. The instance's old attribute sshKeys takes the place of the project's.
-func gceKeyLines(own, project *conf.Value) (lines []string) {
-	texts := []string{scalar(own.Get("sshKeys")), scalar(own.Get("ssh-keys"))}
-	if texts[0] == "" && !strings.EqualFold(scalar(own.Get("block-project-ssh-keys")), "true") {
-		texts = append(texts, scalar(project.Get("ssh-keys")), scalar(project.Get("sshKeys")))
-	}
-	for _, text := range texts {
-		if text != "" {
-			lines = append(lines, strings.FieldsFunc(text, func(r rune) bool { return r == '\n' || r == '\r' })...)
-		}
-	}
-	return lines
 }
 
 // gceKeys are the keys of the default user and of the user cloudinit that have not expired. What is not ASCII is no key.

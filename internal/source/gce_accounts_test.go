@@ -2,6 +2,7 @@ package source
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 )
 
@@ -25,6 +26,40 @@ func TestGCEAccounts(t *testing.T) {
 		in, err := fetchGCE(t.Context(), gceSays(t, c.own, project).env)
 		if err != nil || fmt.Sprint(in.Accounts) != c.want {
 			t.Errorf("%s: %v, %v; want %s", name, in.Accounts, err, c.want)
+		}
+	}
+}
+
+// Row 10 of gce-linux.md §14, and row D17: the boot and the watch agree on whose keys count. Where they did not, who was shut out at
+// boot would be let in by the watch, or the other way round.
+func TestGCEBlock(t *testing.T) {
+	const own, project = "ssh-rsa I", "ssh-rsa P,ssh-rsa Q"
+	for block, isBlocked := range map[string]bool{
+		"true": true, "TRUE": true, "True": true, "tRuE": true, "1": true, "t": true,
+		"yes": false, "false": false, "0": false, "": false, "true,": false,
+	} {
+		for attribute, replaces := range map[string]bool{"ssh-keys": false, "sshKeys": true, "": false} {
+			says := map[string]string{"block-project-ssh-keys": block}
+			var want []string
+			if attribute != "" {
+				says[attribute] = "debian:" + own
+				want = append(want, own)
+			}
+			if !isBlocked && !replaces {
+				want = append(want, project)
+			}
+			in, err := fetchGCE(t.Context(), gceSays(t, says, map[string]string{"ssh-keys": "debian:ssh-rsa P", "sshKeys": "debian:ssh-rsa Q"}).env)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var accounts []string
+			for _, person := range in.Accounts {
+				accounts = append(accounts, person.Keys...)
+			}
+			boot, watch := strings.Join(in.PublicKeys(), ","), strings.Join(accounts, ",")
+			if text := strings.Join(want, ","); boot != text || watch != text {
+				t.Errorf("block-project-ssh-keys %q, keys in %q: %q at boot, %q in the watch; want %q", block, attribute, boot, watch, text)
+			}
 		}
 	}
 }

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"golang.org/x/crypto/ssh"
+
+	"openguest/test/peer"
 )
 
 // insideAgent is Google's agent as Debian has it, and before it the program that runs the start-up script.
@@ -34,7 +36,7 @@ type visited struct {
 // Google's agent, as Debian ships it, must do with our answers what it does with Google's: make the accounts, write its host keys
 // back, and be told of a change while it waits.
 func TestRealGuestAgent(t *testing.T) {
-	v := visit(t, peerTree(t), guestAgent(t))
+	v := visit(t, peer.Tree(t, "usr/bin/cloud-init"), guestAgent(t))
 	bob, carol, all := sshKey(t), sshKey(t), sshKey(t)
 	v.set(projectKey, map[string]any{"id": "lab", "number": 129303, "ssh-keys": []string{"all:" + all}})
 	v.set("web1", agentInstance("bob:"+bob))

@@ -1,7 +1,6 @@
 package metadata
 
 import (
-	"cmp"
 	"encoding/json"
 	"maps"
 	"os"
@@ -9,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"openguest/test/peer"
 )
 
 // insideTree runs in namespaces of its own: an overlay over the peer's tree, the addresses of metadata servers on lo, two
@@ -93,7 +94,7 @@ var peerCases = map[string]peerCase{
 
 // The real cloud-init must find the same instance in our answers as in its cloud's.
 func TestRealCloudInit(t *testing.T) {
-	tree := peerTree(t)
+	tree := peer.Tree(t, "usr/bin/cloud-init")
 	for source, c := range peerCases {
 		t.Run(source, func(t *testing.T) {
 			t.Parallel()
@@ -112,16 +113,6 @@ func TestRealCloudInit(t *testing.T) {
 			}
 		})
 	}
-}
-
-// peerTree is a Debian with the real cloud-init.
-func peerTree(t *testing.T) string {
-	t.Helper()
-	tree := cmp.Or(os.Getenv("PEER_TREE"), "/var/tmp/peer-bookworm")
-	if _, err := os.Stat(filepath.Join(tree, "usr", "bin", "cloud-init")); err != nil || os.Geteuid() != 0 {
-		t.Skip("this needs root and a tree with the real cloud-init (scripts/peer makes one; PEER_TREE names it)")
-	}
-	return tree
 }
 
 // checkPeer looks at what only one source does.
@@ -225,7 +216,7 @@ cp "$r/found" "$OUT/found" || true
 
 // What cloud-init's own readers make of the clouds that it asks before the network is up.
 func TestRealCloudInitReads(t *testing.T) {
-	out, _ := inSandbox(t, peerTree(t), insideReaders)
+	out, _ := inSandbox(t, peer.Tree(t, "usr/bin/cloud-init"), insideReaders)
 	data, err := os.ReadFile(filepath.Join(out, "found"))
 	if err != nil {
 		said, _ := os.ReadFile(filepath.Join(out, "output")) // it says why, where it is there

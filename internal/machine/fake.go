@@ -11,7 +11,7 @@ import (
 // Fake is a system that is not running, out of a text: "-- NAME MODE UID:GID --" and a file's content. A name that ends
 // in a slash is a folder; "-- NAME -> TARGET --" is a link. The folders on the way are root's. The clock stands at now.
 func Fake(text string, now time.Time) Machine {
-	memory := &Changes{nodes: nodes{".": Folder(0o755)}}
+	memory := &Changes{nodes: nodes{".": Folder(0o755)}, growing: map[string]*strings.Builder{}}
 	for _, part := range strings.Split("\n"+text, "\n-- ")[1:] {
 		memory.nodes.add(part)
 	}

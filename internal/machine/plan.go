@@ -14,7 +14,7 @@ import (
 // Plan returns a machine like m that changes nothing: it keeps to itself what would be there, so that later steps see
 // it, and writes it down in its ledger. Changes shows what came of it.
 func Plan(m Machine) (Machine, *Changes) {
-	c := &Changes{real: m, nodes: nodes{}, ledger: &Ledger{}}
+	c := &Changes{real: m, nodes: nodes{}, growing: map[string]*strings.Builder{}, ledger: &Ledger{}}
 	p := m
 	p.Files, p.Commands, p.Kernel, p.Ledger = walked{c, c.ledger}, planned{c}, &planKernel{below: m.Kernel, ledger: c.ledger}, c.ledger
 	p.Swap = planSwap{c, m.Swap}
@@ -31,9 +31,10 @@ func Plan(m Machine) (Machine, *Changes) {
 // Changes are what a plan would do.
 type Changes struct {
 	real     Machine
-	nodes    nodes    // what would be different
-	touching []Change // the commands that may have touched more
-	scripts  int      // how many of a person's own programs would have run
+	nodes    nodes                       // what would be different
+	growing  map[string]*strings.Builder // the texts of files that were only added to since they were put
+	touching []Change                    // the commands that may have touched more
+	scripts  int                         // how many of a person's own programs would have run
 	ledger   *Ledger
 }
 
@@ -86,7 +87,7 @@ func (c *Changes) list(p place) (names []string, err error) {
 		}
 	}
 	for name, n := range c.nodes {
-		if name == "." || path.Dir(name) != p.path {
+		if name == "." || !isIn(name, p.path) {
 			continue
 		}
 		names = slices.DeleteFunc(names, func(s string) bool { return s == path.Base(name) })
@@ -97,8 +98,17 @@ func (c *Changes) list(p place) (names []string, err error) {
 	return names, err
 }
 
+// isIn says whether a path is of something in a folder itself. It allocates nothing: each listing asks it of all that is planned.
+func isIn(name, folder string) bool {
+	if folder == "." {
+		return strings.IndexByte(name, '/') < 0
+	}
+	return len(name) > len(folder) && name[len(folder)] == '/' && name[:len(folder)] == folder && strings.IndexByte(name[len(folder)+1:], '/') < 0
+}
+
 func (c *Changes) put(p place, n Node) (string, error) {
 	c.nodes[p.path] = n
+	delete(c.growing, p.path)
 	return "", nil
 }
 
@@ -106,17 +116,29 @@ func (c *Changes) append(p place, data string, n Node) error {
 	old, err := walked{store: c}.get(p)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		n.Data = data
+		n.Data = ""
 	case err != nil:
 		return err
 	case isDevice(old):
 		return nil
 	default:
 		n = old
-		n.Data += data
 	}
+	n.Data = c.grow(p.path, n.Data, data)
 	c.nodes[p.path] = n
 	return nil
+}
+
+// grow is a file's text with more at its end. The builder hands out what it has without copying it: a log has thousands of lines.
+func (c *Changes) grow(file, text, more string) string {
+	b := c.growing[file]
+	if b == nil {
+		b = &strings.Builder{}
+		b.WriteString(text)
+		c.growing[file] = b
+	}
+	b.WriteString(more)
+	return b.String()
 }
 
 // planned is the commands of a plan.

@@ -26,6 +26,9 @@ func (t *tables) says(key string) bool {
 // setting finds a word in login.defs; the last line that sets it counts.
 func setting(text, key string) (value string) {
 	for line := range strings.Lines(text) {
+		if !strings.Contains(line, key) { // most lines, which need not be cut
+			continue
+		}
 		if words := strings.Fields(line); len(words) > 1 && words[0] == key {
 			value = strings.Trim(words[1], `"`)
 		}

@@ -27,10 +27,12 @@ func (t *tables) failf(format string, args ...any) { t.fail(fmt.Errorf(format, a
 // rows are the lines of a file, cut into fields.
 func (t *tables) rows(name string) (rows [][]string) {
 	for line := range strings.Lines(t.textOf(name)) {
-		rows = append(rows, strings.Split(strings.TrimRight(line, "\r\n"), ":"))
+		rows = append(rows, cutRow(line))
 	}
 	return rows
 }
+
+func cutRow(line string) []string { return strings.Split(strings.TrimRight(line, "\r\n"), ":") }
 
 // save writes lines back into a file that is there.
 func (t *tables) save(name string, rows [][]string) {
@@ -88,8 +90,11 @@ func (t *tables) change(file, name string, least int, edit func(row []string)) b
 
 // find is the line of a name, or nil.
 func (t *tables) find(file, name string) []string {
-	for _, row := range t.rows(file) {
-		if row[0] == name && name != "" {
+	for line := range strings.Lines(t.textOf(file)) {
+		if name == "" || !strings.HasPrefix(line, name) { // of thousands of lines only one is cut
+			continue
+		}
+		if row := cutRow(line); row[0] == name {
 			return row
 		}
 	}
@@ -195,11 +200,12 @@ func (t *tables) gap(used map[int]bool, id int, in span, step int, kind string) 
 
 // idList are the ids in the third field of a file, in its order.
 func (t *tables) idList(file string) (ids []int) {
-	for _, row := range t.rows(file) {
-		if len(row) > 2 {
-			if id, err := strconv.Atoi(row[2]); err == nil {
-				ids = append(ids, id)
-			}
+	for line := range strings.Lines(t.textOf(file)) {
+		_, rest, _ := strings.Cut(line, ":")
+		_, rest, _ = strings.Cut(rest, ":")
+		text, _, _ := strings.Cut(strings.TrimRight(rest, "\r\n"), ":")
+		if id, err := strconv.Atoi(text); err == nil {
+			ids = append(ids, id)
 		}
 	}
 	return ids

@@ -71,7 +71,11 @@ func (w *Watch) Once(ctx context.Context) ([]module.Verdict, error) {
 	if err != nil {
 		return nil, fmt.Errorf("ask the cloud what is new: %w", err)
 	}
-	e, err = w.pass(ctx, in)
+	e = w.engine()
+	if w.isAnother(e, in) {
+		return nil, nil
+	}
+	err = w.pass(ctx, e, in)
 	return e.log.verdicts, err
 }
 
@@ -82,8 +86,9 @@ func (w *Watch) Run(ctx context.Context) error {
 	var now *instance.Instance
 	for {
 		timer := time.NewTimer(w.untilNext())
+		var in *instance.Instance
 		select {
-		case now = <-answers:
+		case in = <-answers:
 		case <-timer.C:
 		case <-ctx.Done():
 		}
@@ -91,8 +96,12 @@ func (w *Watch) Run(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
+		e := w.engine()
+		if in != nil && !w.isAnother(e, in) {
+			now = in
+		}
 		if now != nil {
-			w.pass(ctx, now)
+			w.pass(ctx, e, now)
 			w.machine.Ledger.Forget()
 		}
 	}
@@ -142,17 +151,22 @@ func (w *Watch) listen(ctx context.Context, e *Engine, answers chan<- *instance.
 	}
 }
 
-// pass runs what is due. An answer about another instance than this machine is changes nothing: the next boot finds out what
-// that means.
-func (w *Watch) pass(ctx context.Context, in *instance.Instance) (*Engine, error) {
-	e := w.engine()
-	if last := e.recall(); last != nil && last.ID != in.ID && last.Source != "None" {
-		if w.strange != in.ID {
-			w.strange = in.ID
-			e.log.Log(module.Warning, "the cloud speaks of the instance %s, and this is %s: nothing is done about it before the next boot", in.ID, last.ID)
-		}
-		return e, nil
+// isAnother says of an answer that it is about another instance than this machine is. Nothing is done about it: what the cloud said
+// of this one stands, and the next boot finds out what that means.
+func (w *Watch) isAnother(e *Engine, in *instance.Instance) bool {
+	last := e.recall()
+	if last == nil || last.ID == in.ID || last.Source == "None" {
+		return false
 	}
+	if w.strange != in.ID {
+		w.strange = in.ID
+		e.log.Log(module.Warning, "the cloud speaks of the instance %s, and this is %s: nothing is done about it before the next boot", in.ID, last.ID)
+	}
+	return true
+}
+
+// pass runs what is due.
+func (w *Watch) pass(ctx context.Context, e *Engine, in *instance.Instance) error {
 	e.now, e.paths.Folder = in, in.Folder()
 	e.config = stack([]*conf.Value{e.base, e.guestLayer(in)})
 	e.log.verdicts = readVerdicts(e.state, liveVerdicts)
@@ -168,7 +182,7 @@ func (w *Watch) pass(ctx context.Context, in *instance.Instance) (*Engine, error
 		e.folder(OwnState, 0o700)
 		e.saveVerdicts(liveVerdicts)
 	}
-	return e, failed
+	return failed
 }
 
 // isDue says whether a module has something new to read, or asked for its time.

@@ -29,6 +29,7 @@ type google struct {
 	id       string
 	tag      int
 	err      error         // answered in place of all
+	body     string        // the same
 	deaf     bool          // it holds nothing back
 	changed  chan struct{} // closed at the next change
 	requests []string
@@ -69,7 +70,13 @@ func (g *google) Fetch(ctx context.Context, r machine.Request) (machine.Response
 	if g.err != nil {
 		return machine.Response{}, g.err
 	}
-	body, err := json.Marshal(map[string]any{"instance": map[string]any{"id": json.Number(g.id), "hostname": "web1.c.lab.internal", "attributes": g.own}})
+	body, err := json.Marshal(map[string]any{
+		"instance": map[string]any{"id": json.Number(g.id), "hostname": "web1.c.lab.internal", "attributes": g.own},
+		"project":  map[string]any{"attributes": map[string]any{}},
+	})
+	if g.body != "" {
+		body = []byte(g.body)
+	}
 	return machine.Response{Status: 200, Body: body, URL: r.URL, Header: map[string]string{"Metadata-Flavor": "Google", "Etag": fmt.Sprint(g.tag)}}, err
 }
 
@@ -209,6 +216,28 @@ func TestWatchSilence(t *testing.T) {
 		settle()
 		if strings.Contains(read(t, m, "/etc/passwd"), "mallory") || !strings.Contains(read(t, m, adasKeys), "AAAA2") {
 			t.Error("another instance's people came, or ours went")
+		}
+	})
+}
+
+// Rows 4 and 11. While another instance's answers come, a key of ours still goes when it expires, and the program does not spin until
+// the next boot: its time had come, and it was never done.
+func TestWatchExpiresUnderAnother(t *testing.T) {
+	g := newGoogle()
+	watched(t, g, "", func(m machine.Machine, settle func()) {
+		g.set("ssh-keys", fmt.Sprintf(`ada:ssh-ed25519 AAAA1 google-ssh {"userName":"a","expireOn":%q}`, time.Now().Add(90*time.Second).UTC().Format("2006-01-02T15:04:05+0000")))
+		settle()
+		g.id = "99"
+		g.set("ssh-keys", "mallory:ssh-ed25519 AAAA3 m")
+		time.Sleep(89 * time.Second)
+		settle()
+		if !strings.Contains(read(t, m, adasKeys), "AAAA1") {
+			t.Error("the key went before its time")
+		}
+		time.Sleep(time.Second)
+		settle()
+		if machine.Exists(m.Files, adasKeys) || strings.Contains(read(t, m, "/etc/passwd"), "mallory") {
+			t.Error("the key is there after its time, or another instance's people came")
 		}
 	})
 }

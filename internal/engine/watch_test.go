@@ -242,6 +242,31 @@ func TestWatchExpiresUnderAnother(t *testing.T) {
 	})
 }
 
+// Row 4. An answer without the attributes is none: who lost their keys by it could not come in to find out why.
+func TestWatchHalfAnAnswer(t *testing.T) {
+	for _, body := range []string{
+		`{"instance": {"id": 4520031799277581759}, "project": {"attributes": {}}}`,
+		`{"instance": {"id": 4520031799277581759, "attributes": {}}}`,
+		`{"instance": {"id": 4520031799277581759, "attributes": "none"}, "project": {"attributes": {}}}`,
+		`{"instance": {"id": 4520031799277581759, "attributes": {}}, "project": null}`,
+	} {
+		g := newGoogle()
+		g.own["ssh-keys"] = "ada:ssh-ed25519 AAAA1 ada@desk"
+		watched(t, g, "", func(m machine.Machine, settle func()) {
+			g.body = body
+			g.wake()
+			time.Sleep(time.Minute)
+			settle()
+			if text, _ := m.Files.Read(adasKeys); !strings.Contains(text, "AAAA1") {
+				t.Errorf("%s took the keys away", body)
+			}
+			if !strings.Contains(read(t, m, "/var/log/cloud-init.log"), "attributes") {
+				t.Errorf("the log does not say what is wrong with %s", body)
+			}
+		})
+	}
+}
+
 // A metadata service that holds nothing back must not be asked without pause.
 func TestWatchDeafCloud(t *testing.T) {
 	g := newGoogle()

@@ -84,11 +84,29 @@ func watchGCE(ctx context.Context, e *Env, mark string) (in *instance.Instance, 
 	}
 	r.Tries = 1
 	answer, err := e.askGCE(ctx, r)
+	if err == nil {
+		err = isWhole(answer)
+	}
 	if err != nil {
 		return nil, "", err
 	}
 	in, err = readGCE(e, address, answer)
 	return in, answer.Header["Etag"], err
+}
+
+// isWhole refuses an answer without attributes of the instance or of the project, where Google has at least an empty mapping: what
+// follows the cloud would take it for one in which nobody has keys any more.
+func isWhole(answer machine.Response) error {
+	data, err := object(answer.URL, answer.Body)
+	if err != nil {
+		return err
+	}
+	for _, of := range []string{"instance", "project"} {
+		if v := conf.Of(data, conf.Origin{}).At(of, "attributes"); v == nil || v.Kind != conf.Map {
+			return fmt.Errorf("%w: get %s: the answer has no attributes of the %s", ErrSilent, answer.URL, of)
+		}
+	}
+	return nil
 }
 
 // onGCE asks Google; url is the address to show.

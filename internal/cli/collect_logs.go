@@ -154,9 +154,21 @@ func (c *collection) system(ctx context.Context) {
 		file := path.Join(c.folder, program.file)
 		err := c.here.Commands.Do(ctx, machine.Change{Argv: program.argv, Limit: machine.NoLimit, Touches: []string{file},
 			Shown: true, Output: machine.Output{Out: ">> " + file, Err: "&1"}})
-		if err != nil && !machine.Exists(c.here.Files, file) {
-			c.put(program.file, err.Error()+"\n")
+		if err != nil {
+			c.note(file, err)
 		}
+	}
+}
+
+// note writes why a file of the archive is not whole, at its end.
+func (c *collection) note(file string, why error) {
+	f, err := os.OpenFile(file, os.O_APPEND|os.O_WRONLY, 0)
+	if err == nil {
+		_, err = f.WriteString(why.Error() + "\n")
+		err = errors.Join(err, f.Close())
+	}
+	if c.err == nil {
+		c.err = err
 	}
 }
 

@@ -17,6 +17,7 @@ type log struct {
 	file     string
 	gid, uid int
 	waiting  []string
+	isBroken bool // it could not be written once
 	verdicts []module.Verdict
 	// recoverable are the lines of Warning and above of this stage, by level.
 	recoverable map[string][]string
@@ -62,13 +63,17 @@ func (l *log) event(format string, args ...any) {
 	l.source = source
 }
 
-// write adds to the file. A log that cannot be written must not stop a boot: a full disk is said on the error output only.
+// write adds to the file. A log that cannot be written must not stop a boot: that is shown once to who is looking.
 func (l *log) write(lines string) {
 	if l.file == "" {
 		l.waiting = append(l.waiting, lines)
 		return
 	}
-	l.machine.Files.Append(l.file, lines, machine.File(0o640, "").Owned(l.uid, l.gid))
+	err := l.machine.Files.Append(l.file, lines, machine.File(0o640, "").Owned(l.uid, l.gid))
+	if err != nil && !l.isBroken && l.echo != nil {
+		l.echo(fmt.Sprintf("write the log: %v; what it lacks is not kept anywhere\n", err))
+	}
+	l.isBroken = l.isBroken || err != nil
 }
 
 // Verdict keeps a verdict, and says whether it is news. Several modules may read one key, and stages follow each other: what

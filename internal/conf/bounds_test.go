@@ -31,11 +31,11 @@ var bombs = []struct{ name, text, reason string }{
 	{"long merge", "a: &a {x: 1}\nb: {<<: [" + strings.Repeat("*a, ", 5000) + "*a]}\n", ""},
 	{"wide merges", "a: &a {" + manyKeys(5000) + "}\nb: {<<: [" + strings.Repeat("*a, ", 400) + "*a]}\n", "the aliases in it stand for more than"},
 	{"many wide merges", "a: &a {" + manyKeys(5000) + "}\n" + strings.Repeat("- {<<: *a}\n", 3), "this is no YAML"},
-	{"commas", "[" + strings.Repeat("a,", 8_000_000) + "]", "more than 60000 parts"},
-	{"lines", strings.Repeat("key: value\n", 1_000_000), "more than 60000 parts"},
-	{"tags", strings.Repeat("- !\n", 1_000_000), "more than 60000 parts"},
-	{"anchors", strings.Repeat("- &a\n", 1_000_000), "more than 60000 parts"},
-	{"quotes", strings.Repeat("\"\": ''\n", 1_000_000), "more than 60000 parts"},
+	{"commas", "[" + strings.Repeat("a,", 8_000_000) + "]", "more than 160000 parts"},
+	{"lines", strings.Repeat("key: value\n", 1_000_000), "more than 160000 parts"},
+	{"tags", strings.Repeat("- !\n", 1_000_000), "more than 160000 parts"},
+	{"anchors", strings.Repeat("- &a\n", 1_000_000), "more than 160000 parts"},
+	{"quotes", strings.Repeat("\"\": ''\n", 1_000_000), "more than 160000 parts"},
 	{"tags of one value", "- " + strings.Repeat("! ", 1_000_000), "this is no YAML"},
 	{"anchors of one value", "- " + strings.Repeat("&a ", 1_000_000), "this is no YAML"},
 	{"quotes in a row", strings.Repeat(`""`, 1_000_000), "this is no YAML"},
@@ -43,7 +43,7 @@ var bombs = []struct{ name, text, reason string }{
 	{"tag directives", tagDirectives(100_000) + "---\na: 1", "more than 100 lines of directives"},
 	{"one tag directive", strings.Repeat("%TAG !a! b\n", 100_000) + "---\na: 1", "this is no YAML"},
 	{"unknown directives", strings.Repeat("%A b\n", 100_000) + "---\na: 1", "more than 100 lines of directives"},
-	{"question marks", "[" + strings.Repeat("?,", 1_000_000) + "]", "more than 60000 parts"},
+	{"question marks", "[" + strings.Repeat("?,", 1_000_000) + "]", "more than 160000 parts"},
 	{"colons", "[" + strings.Repeat(":,", 1_000_000) + "]", "this is no YAML"},
 	{"handles", "[" + strings.Repeat("!a,", 1_000_000) + "]", "this is no YAML"},
 	{"spaces", strings.Repeat(strings.Repeat(" ", 1000)+"\n", 10_000) + "a: 1", ""},
@@ -144,6 +144,16 @@ func TestLargeDocument(t *testing.T) {
 	v, _, err := Parse("large", []byte(text))
 	if err != nil || len(v.Get("write_files").Items) != 10_000 {
 		t.Errorf("10 MB: %v", err)
+	}
+}
+
+// Row Y06. JSON of 256 KiB, the most that a cloud takes as user-data, is read, however many items it has: cloud-init reads it.
+func TestDenseJSON(t *testing.T) {
+	for _, item := range []string{"1,", `"a",`, `{"a":1},`, "[1,2],", "null,"} {
+		text := `{"write_files":[` + strings.Repeat(item, (256<<10-20)/len(item)) + "1]}"
+		if _, _, err := Parse("json", []byte(text)); err != nil {
+			t.Errorf("%s…: %v", text[:40], err)
+		}
 	}
 }
 

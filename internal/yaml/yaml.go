@@ -7,11 +7,12 @@ package yaml
 
 import "fmt"
 
-// What a document may be at most.
+// What a document may be at most. A sign costs some 350 bytes of memory, so that of signs there may not be as many as there are bytes;
+// but 256 KiB of JSON, which is the most that a cloud takes as user-data, may be full of them.
 const (
 	MaxBytes = 16 << 20 // bytes
 	MaxDepth = 200      // collections in collections
-	MaxSigns = 60_000   // commas, dashes, colons, question marks, opening brackets, quotes, tags, anchors and aliases
+	MaxSigns = 160_000  // commas, dashes, colons, question marks, opening brackets, quotes, tags, anchors and aliases
 
 	maxDirectives = 100
 	maxKey        = 1024 // characters of a key without a question mark, as in PyYAML

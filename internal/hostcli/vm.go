@@ -30,7 +30,7 @@ func vmBuildCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "build", Short: "Build the image of a Debian release, unless the cache has it",
 		Long: "Build the image of a Debian release from the package sources of this host's apt, unless the cache has it. It needs root,\n" +
-			"for the files of an image belong to root, and about a minute and a half.",
+			"for the files of an image belong to root, and about a minute.",
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			b.Progress = newProgress(c.ErrOrStderr())

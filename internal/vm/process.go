@@ -47,7 +47,11 @@ func command(ctx context.Context, name string, args ...string) *exec.Cmd {
 
 // run runs a program to its end and gives what it printed.
 func run(ctx context.Context, name string, args ...string) ([]byte, error) {
-	c := command(ctx, name, args...)
+	return output(ctx, name, command(ctx, name, args...))
+}
+
+// output runs a program that was prepared to its end and gives what it printed.
+func output(ctx context.Context, name string, c *exec.Cmd) ([]byte, error) {
 	var out, problems bytes.Buffer
 	c.Stdout, c.Stderr = &out, &problems
 	err := c.Run()

@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -25,13 +26,16 @@ func (p *program) initCommand() *cobra.Command {
 			if local {
 				stage = engine.Local
 			}
-			return p.live("init", engine.Options{Await: await}, func(e *engine.Engine) (int, error) { return e.Run(c.Context(), stage) })
+			return p.live("init", engine.Options{Await: await, Unit: isUnit()}, func(e *engine.Engine) (int, error) { return e.Run(c.Context(), stage) })
 		}}
 	p.fileFlag(c)
 	c.Flags().BoolVarP(&local, "local", "l", false, "the stage before the network is up")
 	c.Flags().BoolVar(&await, "await-network", false, "wait for the network where something needs it")
 	return c
 }
+
+// isUnit says that systemd runs us as a service; see INVOCATION_ID in systemd.exec(5).
+func isUnit() bool { return os.Getenv("INVOCATION_ID") != "" }
 
 func (p *program) modulesCommand() *cobra.Command {
 	mode := "config"

@@ -245,7 +245,7 @@ func (p *program) networkWhyCommand() *cobra.Command {
 // develCommand has cloud-init's command for converting descriptions.
 func (p *program) develCommand() *cobra.Command {
 	c := &cobra.Command{Use: "devel", Short: "Tools for developers", Hidden: true}
-	c.AddCommand(p.netConvertCommand(), p.hotplugCommand())
+	c.AddCommand(p.netConvertCommand(), p.hotplugCommand(), p.hostKeysCommand())
 	return c
 }
 

@@ -74,6 +74,8 @@ type Options struct {
 	Progress func(Step)
 	// Terminal says that a person is looking: the log's warnings are not repeated on the error output.
 	Terminal bool
+	// Unit says that systemd runs the stages as units: what need not end with one of them can be a unit behind it.
+	Unit bool
 	// Await says that the network stage runs beside what brings the network up: what needs that waits for it.
 	Await bool
 }

@@ -321,6 +321,6 @@ func (e *Engine) inNameOf(entry listed, do func(context.Context) error) func(con
 func (e *Engine) env(entry listed) *module.Env {
 	return &module.Env{Machine: e.machine, Instance: e.now, Config: e.config, Distro: e.distro, Paths: e.paths, Args: entry.args,
 		Output: e.output, Report: e.log, Module: entry.module.Name, Listed: entry.name, Version: e.options.Version,
-		Publish: e.publisher(), Again: e.again,
+		Publish: e.publisher(), Again: e.again, InUnit: e.options.Unit,
 		Last: func(do func(context.Context) error) { e.last = append(e.last, e.inNameOf(entry, do)) }}
 }

@@ -79,7 +79,12 @@ func (e *Engine) initialise(ctx context.Context) []string {
 	}
 	e.reopenOutput("init")
 	e.awaitForModules(ctx)
-	return e.runList(ctx, module.Init)
+	left := module.HasLateHostKey(e.state.Files)
+	errs := e.runList(ctx, module.Init)
+	if left {
+		errs = append(errs, e.resumeHostKey(ctx)...)
+	}
+	return errs
 }
 
 // begin opens the log and the output of one of the init stages, and makes the folders of the state.

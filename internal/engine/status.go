@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"maps"
 	"path"
+	"slices"
 
 	"openguest/internal/conf"
 	"openguest/internal/machine"
@@ -67,6 +68,23 @@ func (e *Engine) finish(stage Stage, errs []string) {
 	if stage == Final {
 		e.saveResult()
 	}
+}
+
+// amend adds to a stage that has ended what came of work that it left.
+func (e *Engine) amend(stage Stage, errs []string) {
+	s := e.readStatus()
+	if r := s.Stages[stage]; r != nil && (len(errs) > 0 || len(e.log.recoverable) > 0) {
+		r.Errors = append(r.Errors, errs...)
+		for level, lines := range e.log.recoverable {
+			for _, line := range lines {
+				if !slices.Contains(r.Recoverable[level], line) {
+					r.Recoverable[level] = append(r.Recoverable[level], line)
+				}
+			}
+		}
+		e.saveStatus(s, "")
+	}
+	e.saveVerdicts(bootVerdicts)
 }
 
 // saveResult writes result.json, with the errors of the stages in the order of their names, as cloud-init does.

@@ -25,6 +25,8 @@ type Env struct {
 	Module   string // whose environment this is
 	Listed   string // the same, as cloud.cfg's list spells it; may be empty
 	Version  string // of the program, for what is said and written
+	// InUnit says that systemd runs the stage as a unit: others can be ordered between it and the next.
+	InUnit bool
 	// Publish tells the cloud the public keys of the ssh server, each as "ssh-ed25519 AAAA…"; nil where it takes none.
 	Publish func(ctx context.Context, keys []string) error
 	// Again asks for the module to run again at a time, though nothing may have changed; nil where nobody would do that.

@@ -34,6 +34,7 @@ var update = flag.Bool("update", false, "rewrite the goldens of testdata")
 //	free                how many bytes the file system has room for: it can hold swap then
 //	programs            the commands that are there: "NAME [STATUS] [OUTPUT]", the longest that fits counts. Without it none is
 //	                    run: what has no meaning for files is deferred
+//	unit                systemd runs the stage
 //	fs/NAME MODE U:G    a file of the machine; fs/NAME/ a folder; fs/NAME -> TARGET a link
 //	show                files to show that are no change of the machine: state
 //	want                what came of it, -update writes it
@@ -135,8 +136,8 @@ func (s *scene) newEnv(t *testing.T, m machine.Machine) *Env {
 	distro, _ := FindDistro(strings.TrimSpace(s.section("distro", "debian")), config)
 	in := s.instance(t)
 	e := &Env{Machine: m, Instance: in, Config: config, Distro: distro, Args: strings.Fields(s.section("args", "")), Report: s, Version: "26.1",
-		Paths: Paths{Cloud: "/var/lib/cloud", Run: "/run/cloud-init", Templates: "/etc/cloud/templates", Folder: in.Folder()},
-		Last:  func(do func(context.Context) error) { s.last = append(s.last, do) }}
+		Paths:  Paths{Cloud: "/var/lib/cloud", Run: "/run/cloud-init", Templates: "/etc/cloud/templates", Folder: in.Folder()},
+		InUnit: s.sections["unit"] != "", Last: func(do func(context.Context) error) { s.last = append(s.last, do) }}
 	e.Problems(warnings)
 	return e
 }

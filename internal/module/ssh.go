@@ -54,13 +54,10 @@ ssh_quiet_keygen: true
 func setUpSSH(ctx context.Context, e *Env, k *sshKeys) error {
 	h := prepareHostKeys(e, k)
 	err := errors.Join(authorize(ctx, e, k), h.place(ctx))
-	if k.Publish.Path != "" {
-		return errors.Join(err, e.Item(k.Publish.Origin, k.Publish.Path, func() error { return publishHostKeys(ctx, e, k.Publish.Value) }))
+	if h.late != "" && k.publishes(e) {
+		return err // the cloud is told all of them at once, when the last is there
 	}
-	if failure := publishHostKeys(ctx, e, publishKeys{Enabled: true}); failure != nil && !errors.Is(failure, ErrSkip) && !isDeferred(failure) {
-		e.Warn("Publishing host keys failed! %v", failure)
-	}
-	return err
+	return errors.Join(err, k.publish(ctx, e))
 }
 
 // AuthorizeLate gives the default user and root the keys that the cloud had not yet when the module ran.

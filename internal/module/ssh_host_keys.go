@@ -30,6 +30,7 @@ type hostKeys struct {
 	keys   *sshKeys
 	given  []givenKey
 	kinds  []string // those that are being made
+	late   string   // the kind that a unit of its own makes, beside the rest of the boot; mostly empty
 	made   <-chan madeKey
 	stay   map[string]bool // the names of the files that are put in place
 	usable bool            // one is in place that the server can use
@@ -46,11 +47,17 @@ type madeKey struct {
 func prepareHostKeys(e *Env, k *sshKeys) *hostKeys {
 	h := &hostKeys{Env: e, keys: k, stay: map[string]bool{}}
 	h.readGiven()
+	var kinds []string
 	if len(k.Given) == 0 || !h.hasGiven() && (k.Delete || !h.hasOld()) {
-		h.kinds = h.kindsToMake()
+		kinds = h.setAside(h.kindsToMake())
 	}
-	h.made = makeHostKeys(h.kinds, "root@"+cmp.Or(e.systemName(), "localhost"))
+	h.begin(kinds)
 	return h
+}
+
+// begin begins to make keys.
+func (h *hostKeys) begin(kinds []string) {
+	h.kinds, h.made = kinds, makeHostKeys(kinds, "root@"+cmp.Or(h.systemName(), "localhost"))
 }
 
 // makeHostKeys makes keys, all at the same time.
@@ -121,19 +128,27 @@ func (h *hostKeys) isFIPS() bool {
 // place writes the keys that were given and those that were made. Old ones go only when one is in place that the server
 // can use. Whenever it looks, and wherever this is cut off, the server finds valid keys.
 func (h *hostKeys) place(ctx context.Context) error {
+	h.noteLate()
 	made, err := h.collect(ctx)
-	err = errors.Join(err, h.placeGiven())
+	err = errors.Join(err, h.placeGiven(), h.placeAll(ctx, made))
+	if h.late != "" && !h.usable {
+		err = errors.Join(err, h.makeHere(ctx))
+	}
+	switch {
+	case h.keys.Delete && h.usable:
+		err = errors.Join(err, h.clear())
+	case h.keys.Delete:
+		h.Info("the ssh host keys that were there stay: there are no new ones in place")
+	}
+	return errors.Join(err, h.startLate(ctx))
+}
+
+// placeAll writes new keys.
+func (h *hostKeys) placeAll(ctx context.Context, made []madeKey) (err error) {
 	for _, m := range made {
 		err = errors.Join(err, h.placeMade(ctx, m))
 	}
-	if !h.keys.Delete {
-		return err
-	}
-	if !h.usable {
-		h.Info("the ssh host keys that were there stay: there are no new ones in place")
-		return err
-	}
-	return errors.Join(err, h.clear())
+	return err
 }
 
 // collect waits for the keys that are being made.

@@ -86,7 +86,7 @@ func (g *Guest) common(b *builder, libexec string) {
 	b.add(File{Name: libexec + "/hook-hotplug", Mode: 0o755, Data: b.read("hotplug/hook-hotplug")})
 	b.link("/usr/lib/systemd/system-generators/openguest-generator", "../../../bin/openguest")
 	for _, name := range []string{"cloud-init-local.service", "cloud-config.service", "cloud-final.service", "cloud-config.target", "cloud-init.target", "openguest.target",
-		"cloud-init-hotplugd.service", "cloud-init-hotplugd.socket", "openguest-watch.service"} {
+		"cloud-init-hotplugd.service", "cloud-init-hotplugd.socket", "openguest-watch.service", "openguest-hostkeys.service"} {
 		b.file(units+name, "systemd/"+name)
 	}
 	b.link(units+"cloud-init.service", "cloud-init-network.service")

@@ -23,7 +23,8 @@ var contents = strings.Fields(`
 	usr/lib/systemd/system/cloud-config.service usr/lib/systemd/system/cloud-final.service
 	usr/lib/systemd/system/cloud-init.service->cloud-init-network.service
 	usr/lib/systemd/system/cloud-config.target usr/lib/systemd/system/cloud-init.target usr/lib/systemd/system/openguest.target
-	usr/lib/systemd/system/openguest-watch.service usr/lib/systemd/system/cloud-init-hotplugd.service usr/lib/systemd/system/cloud-init-hotplugd.socket
+	usr/lib/systemd/system/openguest-watch.service usr/lib/systemd/system/openguest-hostkeys.service
+	usr/lib/systemd/system/cloud-init-hotplugd.service usr/lib/systemd/system/cloud-init-hotplugd.socket
 	usr/lib/systemd/system-generators/openguest-generator->../../../bin/openguest
 	usr/lib/systemd/system-preset/90-openguest.preset
 	usr/lib/systemd/system/sshd-keygen@.service.d/disable-sshd-keygen-if-cloud-init-active.conf

@@ -13,6 +13,7 @@ import (
 	"openguest/internal/conf"
 	"openguest/internal/engine"
 	"openguest/internal/module"
+	"openguest/internal/spelling"
 )
 
 // helpCommands explain: what became of a key, what all keys mean.
@@ -120,7 +121,7 @@ func (p *program) explain(name string) error {
 		p.explainModule(m, keys.String())
 		return nil
 	}
-	if near := conf.Nearest(name, allKeys()); near != "" {
+	if near := spelling.Nearest(name, allKeys()); near != "" {
 		return fmt.Errorf("there is no key %q; did you mean %q?", name, near)
 	}
 	return fmt.Errorf("there is no key %q; `openguest docs` lists them all", name)

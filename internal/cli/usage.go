@@ -9,7 +9,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"openguest/internal/conf"
+	"openguest/internal/spelling"
 )
 
 // A usageError is a mistake on the command line: the status is 2, and the usage is shown, as argparse does.
@@ -31,7 +31,7 @@ func flagError(c *cobra.Command, err error) error {
 	name, hint := "--"+unknown.GetSpecifiedName(), ""
 	if unknown.GetSpecifiedShortnames() != "" {
 		name = "-" + unknown.GetSpecifiedShortnames()
-	} else if near := conf.Nearest(unknown.GetSpecifiedName(), flagNames(c)); near != "" {
+	} else if near := spelling.Nearest(unknown.GetSpecifiedName(), flagNames(c)); near != "" {
 		hint = "; did you mean --" + near + "?"
 	}
 	return usageError{c, fmt.Errorf("unrecognized arguments: %s%s", name, hint)}

@@ -15,6 +15,7 @@ import (
 	"openguest/internal/conf"
 	"openguest/internal/machine"
 	"openguest/internal/module"
+	"openguest/internal/spelling"
 	"openguest/internal/userdata"
 )
 
@@ -227,7 +228,7 @@ func unknownKeys(config *conf.Value) (problems []conf.Problem) {
 				Message: fmt.Sprintf("there are more than %d keys that nobody knows", maxUnknown)})
 		}
 		hint := "it is ignored"
-		if near := conf.Nearest(pair.Key.Text, known); near != "" {
+		if near := spelling.Nearest(pair.Key.Text, known); near != "" {
 			hint = fmt.Sprintf("did you mean %q?", near)
 		}
 		problems = append(problems, conf.Problem{Origin: pair.Key.Origin, Path: pair.Key.Text, Level: conf.Rejected, Hint: hint,

@@ -11,6 +11,7 @@ import (
 	"openguest/internal/conf"
 	"openguest/internal/machine"
 	"openguest/internal/module"
+	"openguest/internal/spelling"
 )
 
 // listed is one entry of a list of modules in cloud.cfg.
@@ -78,7 +79,7 @@ func (e *Engine) noModule(item *conf.Value, name string) {
 		return
 	}
 	hint := ""
-	if near := conf.Nearest(id, moduleNames()); near != "" {
+	if near := spelling.Nearest(id, moduleNames()); near != "" {
 		hint = fmt.Sprintf("did you mean %q?", near)
 	}
 	e.problem(conf.Problem{Origin: item.Origin, Path: name, Message: "Could not find module named " + id, Hint: hint, Level: conf.Rejected})

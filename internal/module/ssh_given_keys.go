@@ -9,6 +9,7 @@ import (
 	"openguest/internal/conf"
 	"openguest/internal/instance"
 	"openguest/internal/machine"
+	"openguest/internal/spelling"
 )
 
 // A givenKey is what ssh_keys says of one kind of key; what is not given is nil.
@@ -56,7 +57,7 @@ func (h *hostKeys) rejectName(item conf.NamedItem[instance.Secret], known []stri
 		what = "unsupported"
 	}
 	hint := "the kinds are " + strings.Join(account.HostKeyKinds(), ", ")
-	if near := conf.Nearest(item.Name, known); near != "" {
+	if near := spelling.Nearest(item.Name, known); near != "" {
 		hint = "did you mean " + near + "?"
 	}
 	h.reject(item, "Skipping "+what+` ssh_keys entry: "`+item.Name+`"`, hint)

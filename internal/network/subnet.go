@@ -5,6 +5,7 @@ import (
 	"strconv"
 
 	"openguest/internal/conf"
+	"openguest/internal/spelling"
 )
 
 // subnetTypes are those of version 1.
@@ -59,7 +60,7 @@ func (n node) unknown(what, word string, known []string) {
 		return
 	}
 	hint := ""
-	if near := conf.Nearest(word, known); near != "" {
+	if near := spelling.Nearest(word, known); near != "" {
 		hint = "did you mean " + near + "?"
 	}
 	n.say(conf.Rejected, hint, "there is no such %s", what)

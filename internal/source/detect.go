@@ -8,6 +8,7 @@ import (
 
 	"openguest/internal/conf"
 	"openguest/internal/machine"
+	"openguest/internal/spelling"
 )
 
 // A Choice is what detection came to.
@@ -82,7 +83,7 @@ func (t table) cannot(name string) (Reason, bool) {
 	switch s := t.named(name); {
 	case s == nil:
 		why := "there is no such source"
-		if near := conf.Nearest(name, t.names()); near != "" {
+		if near := spelling.Nearest(name, t.names()); near != "" {
 			why += "; is " + near + " meant?"
 		}
 		return Reason{name, Unknown, why}, true

@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"openguest/internal/conf"
+	"openguest/internal/spelling"
 )
 
 // What a text looks at most at to find out what its author meant.
@@ -27,7 +28,7 @@ func hintFor(p *part) string {
 		return upstartHint
 	}
 	known := append([]string{typeArchive, typeInclude, typeIncludeOnce, typePlain}, handledTypes...)
-	if near := conf.Nearest(p.kind, known); near != "" {
+	if near := spelling.Nearest(p.kind, known); near != "" {
 		return "did you mean the type " + near + "?"
 	}
 	for _, kind := range known {
@@ -142,7 +143,7 @@ func nearHeader(line string) string {
 	for _, b := range beginnings {
 		headers = append(headers, b.text)
 	}
-	return conf.Nearest(word, headers)
+	return spelling.Nearest(word, headers)
 }
 
 // bareWords is a line without what people get wrong: case, blanks and punctuation.

@@ -27,17 +27,18 @@ const root = "../.."
 var rooms = map[string][]string{
 	"instance": {},
 	"yaml":     {},
-	"conf":     {"instance", "yaml"},
+	"spelling": {},
+	"conf":     {"instance", "yaml", "spelling"},
 	"jinja":    {},
 	"machine":  {"instance"},
-	"source":   {"instance", "machine", "conf"},
-	"userdata": {"conf", "jinja", "machine", "instance"},
+	"source":   {"instance", "machine", "conf", "spelling"},
+	"userdata": {"conf", "jinja", "machine", "instance", "spelling"},
 	"account":  {"instance", "machine"},
-	"network":  {"instance", "machine", "conf"},
+	"network":  {"instance", "machine", "conf", "spelling"},
 	"disk":     {"machine"},
-	"module":   {"conf", "jinja", "instance", "machine", "account", "network", "disk", "dist"},
-	"engine":   {"source", "userdata", "module", "account", "network", "disk", "machine", "jinja", "conf", "instance", "dist"},
-	"cli":      {"engine", "module", "userdata", "source", "account", "network", "disk", "machine", "jinja", "conf", "instance"},
+	"module":   {"conf", "jinja", "instance", "machine", "account", "network", "disk", "dist", "spelling"},
+	"engine":   {"source", "userdata", "module", "account", "network", "disk", "machine", "jinja", "conf", "instance", "dist", "spelling"},
+	"cli":      {"engine", "module", "userdata", "source", "account", "network", "disk", "machine", "jinja", "conf", "instance", "spelling"},
 
 	// Outside the guest. The metadata server uses nothing of the guest's: one must not share the other's mistakes. The commands
 	// know the guest's only to package it.

@@ -28,6 +28,7 @@ var rooms = map[string][]string{
 	"instance": {},
 	"yaml":     {},
 	"spelling": {},
+	"command":  {"spelling"},
 	"conf":     {"instance", "yaml", "spelling"},
 	"jinja":    {},
 	"machine":  {"instance"},
@@ -38,14 +39,14 @@ var rooms = map[string][]string{
 	"disk":     {"machine"},
 	"module":   {"conf", "jinja", "instance", "machine", "account", "network", "disk", "dist", "spelling"},
 	"engine":   {"source", "userdata", "module", "account", "network", "disk", "machine", "jinja", "conf", "instance", "dist", "spelling"},
-	"cli":      {"engine", "module", "userdata", "source", "account", "network", "disk", "machine", "jinja", "conf", "instance", "spelling"},
+	"cli":      {"engine", "module", "userdata", "source", "account", "network", "disk", "machine", "jinja", "conf", "instance", "spelling", "command"},
 
 	// Outside the guest. The metadata server uses nothing of the guest's: one must not share the other's mistakes. The commands
 	// know the guest's only to package it.
 	"metadata": {},
-	"pack":     {},
+	"pack":     {"command"},
 	"vm":       {"metadata", "dist"},
-	"hostcli":  {"metadata", "vm", "pack", "cli", "dist"},
+	"hostcli":  {"command", "metadata", "vm", "pack", "cli", "dist"},
 }
 
 // hostRooms are outside the guest: they are no part of a plan, so the door and the guest's weight are none of their concern.

@@ -1,63 +1,68 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
 	"strings"
 
-	"github.com/spf13/cobra"
-
+	"openguest/internal/command"
 	"openguest/internal/engine"
 	"openguest/internal/machine"
 	"openguest/internal/module"
 )
 
 // bootCommands are the stages of a boot.
-func (p *program) bootCommands() []*cobra.Command {
-	return []*cobra.Command{p.initCommand(), p.modulesCommand(), p.singleCommand(), p.bootCommand()}
+func (p *program) bootCommands() []*command.Command {
+	return []*command.Command{p.initCommand(), p.modulesCommand(), p.singleCommand(), p.bootCommand()}
 }
 
-func (p *program) initCommand() *cobra.Command {
+func (p *program) initCommand() *command.Command {
 	local, await := false, false
-	c := &cobra.Command{Use: "init", Short: "Find out which machine this is, and run the first modules", Args: noArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
+	return &command.Command{Use: "init", Short: "Find out which machine this is, and run the first modules",
+		Flags: []command.Flag{
+			p.fileFlag(),
+			command.Bool(&local, "local", "l", "the stage before the network is up"),
+			command.Bool(&await, "await-network", "", "wait for the network where something needs it"),
+		},
+		Run: func(ctx context.Context, _ []string) error {
 			stage := engine.Network
 			if local {
 				stage = engine.Local
 			}
-			return p.live("init", engine.Options{Await: await, Unit: isUnit()}, func(e *engine.Engine) (int, error) { return e.Run(c.Context(), stage) })
+			return p.live("init", engine.Options{Await: await, Unit: isUnit()}, func(e *engine.Engine) (int, error) { return e.Run(ctx, stage) })
 		}}
-	p.fileFlag(c)
-	c.Flags().BoolVarP(&local, "local", "l", false, "the stage before the network is up")
-	c.Flags().BoolVar(&await, "await-network", false, "wait for the network where something needs it")
-	return c
 }
 
 // isUnit says that systemd runs us as a service; see INVOCATION_ID in systemd.exec(5).
 func isUnit() bool { return os.Getenv("INVOCATION_ID") != "" }
 
-func (p *program) modulesCommand() *cobra.Command {
+func (p *program) modulesCommand() *command.Command {
 	mode := "config"
-	c := &cobra.Command{Use: "modules", Short: "Run the modules of a stage", Args: noArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
-			if mode != "init" && mode != "config" && mode != "final" {
-				return usageError{c, fmt.Errorf("argument --mode/-m: invalid choice: '%s' (choose from 'init', 'config', 'final')", mode)}
-			}
-			return p.live("modules", engine.Options{}, func(e *engine.Engine) (int, error) { return e.Modules(c.Context(), module.Stage(mode)) })
+	return &command.Command{Use: "modules", Short: "Run the modules of a stage",
+		Flags: []command.Flag{
+			p.fileFlag(),
+			command.Text(&mode, "mode", "m", "init, config or final").Of("init", "config", "final"),
+		},
+		Run: func(ctx context.Context, _ []string) error {
+			return p.live("modules", engine.Options{}, func(e *engine.Engine) (int, error) { return e.Modules(ctx, module.Stage(mode)) })
 		}}
-	p.fileFlag(c)
-	c.Flags().StringVarP(&mode, "mode", "m", mode, "init, config or final")
-	return c
 }
 
-func (p *program) singleCommand() *cobra.Command {
+func (p *program) singleCommand() *command.Command {
 	var name, frequency string
-	c := &cobra.Command{Use: "single --name MODULE [argument...]", Short: "Run one module",
-		RunE: func(c *cobra.Command, args []string) error {
-			every, err := frequencyOf(frequency)
-			if err != nil || name == "" {
-				return usageError{c, errors.Join(err, missing(name, "--name/-n"))}
+	return &command.Command{Use: "single --name MODULE [argument...]", Short: "Run one module", Args: command.Args{Most: command.Any},
+		Flags: []command.Flag{
+			p.fileFlag(),
+			command.Text(&name, "name", "n", "the module"),
+			command.Text(&frequency, "frequency", "", "instance, always or once, in place of the module's own").
+				Of("instance", "always", "once", string(module.PerInstance)),
+			{Name: "report", Usage: "accepted"},
+		},
+		Run: func(ctx context.Context, args []string) error {
+			if name == "" {
+				return command.Mistakef("the following arguments are required: --name/-n")
 			}
 			if err := needRoot("single"); err != nil {
 				return err
@@ -66,35 +71,21 @@ func (p *program) singleCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return p.engine(m, engine.Options{Args: args, Every: every}).Single(c.Context(), name)
+			return p.engine(m, engine.Options{Args: args, Every: frequencyOf(frequency)}).Single(ctx, name)
 		}}
-	p.fileFlag(c)
-	c.Flags().StringVarP(&name, "name", "n", "", "the module")
-	c.Flags().StringVar(&frequency, "frequency", "", "instance, always or once, in place of the module's own")
-	c.Flags().Bool("report", false, "accepted")
-	return c
 }
 
-func missing(value, flag string) error {
-	if value == "" {
-		return fmt.Errorf("the following arguments are required: %s", flag)
+// frequencyOf is the frequency that a word means; nothing is the module's own.
+func frequencyOf(word string) module.Frequency {
+	if word == "instance" {
+		return module.PerInstance
 	}
-	return nil
+	return module.Frequency(word)
 }
 
-func frequencyOf(word string) (module.Frequency, error) {
-	switch word {
-	case "instance", string(module.PerInstance):
-		return module.PerInstance, nil
-	case "", "always", "once":
-		return module.Frequency(word), nil
-	}
-	return "", fmt.Errorf("argument --frequency: invalid choice: '%s' (choose from 'instance', 'always', 'once')", word)
-}
-
-func (p *program) bootCommand() *cobra.Command {
-	return &cobra.Command{Use: "boot", Short: "Run the four stages of a boot, one after the other", Args: noArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
+func (p *program) bootCommand() *command.Command {
+	return &command.Command{Use: "boot", Short: "Run the four stages of a boot, one after the other",
+		Run: func(ctx context.Context, _ []string) error {
 			if err := needRoot("boot"); err != nil {
 				return err
 			}
@@ -104,7 +95,7 @@ func (p *program) bootCommand() *cobra.Command {
 			}
 			show := p.progress()
 			e := p.engine(m, engine.Options{Progress: show.step, Terminal: show.terminal})
-			failed, err := e.Boot(c.Context())
+			failed, err := e.Boot(ctx)
 			return p.ended(show, e, failed, err)
 		}}
 }

@@ -9,8 +9,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/spf13/cobra"
-
+	"openguest/internal/command"
 	"openguest/internal/engine"
 	"openguest/internal/machine"
 )
@@ -21,44 +20,51 @@ type cleanFlags struct {
 	configs                       []string
 }
 
-func (p *program) cleanCommand() *cobra.Command {
+func (p *program) cleanCommand() *command.Command {
 	var f cleanFlags
-	c := &cobra.Command{Use: "clean", Short: "Remove what a boot left behind, so that the next is a first boot",
-		Args: func(c *cobra.Command, args []string) error { return f.check(c, args) },
-		RunE: func(c *cobra.Command, _ []string) error {
+	return &command.Command{Use: "clean", Short: "Remove what a boot left behind, so that the next is a first boot",
+		Args: command.Args{Most: command.Any},
+		Flags: []command.Flag{
+			p.rootFlag(),
+			command.Bool(&f.logs, "logs", "l", "the logs as well"),
+			command.Bool(&f.machineID, "machine-id", "", "let systemd make a new machine-id at the next boot"),
+			command.Bool(&f.reboot, "reboot", "r", "reboot when done"),
+			command.Bool(&f.seed, "seed", "s", "the seed folder as well"),
+			command.List(&f.configs, "configs", "c", "generated configuration as well: all, ssh_config, network, datasource, fstab").Of(configKinds()...),
+		},
+		Run: func(ctx context.Context, args []string) error {
+			if err := f.more(args); err != nil {
+				return err
+			}
 			if p.isLive() {
 				if err := needRoot("clean"); err != nil {
 					return err
 				}
 			} else if f.reboot {
-				return usageError{c, errors.New("--reboot and --root do not go together: that system is not running")}
+				return command.Mistakef("--reboot and --root do not go together: that system is not running")
 			}
 			m, err := p.machine()
 			if err != nil {
 				return err
 			}
-			return p.clean(c.Context(), m, f)
+			return p.clean(ctx, m, f)
 		}}
-	p.rootFlag(c)
-	c.Flags().BoolVarP(&f.logs, "logs", "l", false, "the logs as well")
-	c.Flags().BoolVar(&f.machineID, "machine-id", false, "let systemd make a new machine-id at the next boot")
-	c.Flags().BoolVarP(&f.reboot, "reboot", "r", false, "reboot when done")
-	c.Flags().BoolVarP(&f.seed, "seed", "s", false, "the seed folder as well")
-	c.Flags().StringArrayVarP(&f.configs, "configs", "c", nil, "generated configuration as well: all, ssh_config, network, datasource, fstab")
-	return c
 }
 
-// check takes the words after --configs as more of them, as argparse does.
-func (f *cleanFlags) check(c *cobra.Command, args []string) error {
+// configKinds are the kinds of configuration that --configs takes.
+func configKinds() []string { return []string{"all", "ssh_config", "network", "datasource", "fstab"} }
+
+// more takes the words after --configs as more of them, as argparse does.
+func (f *cleanFlags) more(args []string) error {
 	if len(args) > 0 && len(f.configs) == 0 {
-		return noArgs(c, args)
+		return command.Mistakef("unrecognized arguments: %s; what follows --configs is taken, and nothing else", strings.Join(args, " "))
 	}
-	f.configs = append(f.configs, args...)
-	for _, word := range f.configs {
-		if err := oneOf(c, "-c/--configs", word, "all", "ssh_config", "network", "datasource", "fstab"); err != nil {
+	for _, word := range args {
+		if err := command.Choice("-c/--configs", word, configKinds()...); err != nil {
 			return err
 		}
 	}
+	f.configs = append(f.configs, args...)
 	return nil
 }
 

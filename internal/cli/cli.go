@@ -9,10 +9,10 @@ import (
 	"os"
 	"os/signal"
 	"path"
+	"slices"
 	"syscall"
 
-	"github.com/spf13/cobra"
-
+	"openguest/internal/command"
 	"openguest/internal/engine"
 	"openguest/internal/machine"
 )
@@ -45,21 +45,25 @@ func Main(args []string) int {
 	if path.Base(p.name) == "cloud-id" {
 		root = p.cloudID()
 	}
-	root.SetArgs(args[1:])
 	ctx, stop := p.signals()
 	defer stop()
-	if err := root.ExecuteContext(ctx); err != nil {
-		p.report(err)
-	}
+	p.execute(ctx, root, args[1:])
 	return p.status
 }
 
-// report shows an error and chooses the exit status.
+// execute does what the words after the program's name say, and shows what went wrong.
+func (p *program) execute(ctx context.Context, root *command.Command, words []string) {
+	if err := root.Execute(ctx, p.stdout, p.stderr, words); err != nil {
+		p.report(err)
+	}
+}
+
+// report shows an error and chooses the exit status. After a mistake on the command line the usage is shown, as argparse does.
 func (p *program) report(err error) {
-	var usage usageError
+	var mistake *command.Mistake
 	switch {
-	case errors.As(err, &usage):
-		fmt.Fprintf(p.stderr, "%s%s: error: %v\n", usageLine(usage.command), path.Base(p.name), err)
+	case errors.As(err, &mistake):
+		fmt.Fprintf(p.stderr, "usage: %s\n%s: error: %v\n", mistake.Command.UsageLine(), path.Base(p.name), err)
 		p.status = 2
 	case errors.Is(err, errSignal):
 		p.status = 0
@@ -92,49 +96,36 @@ func signalName(s os.Signal) string {
 	return "SIGTERM"
 }
 
-// root is the command itself, with all commands below it.
-func (p *program) root() *cobra.Command {
-	version := false
-	c := &cobra.Command{
-		Use: path.Base(p.name), Short: "Configure this machine as its cloud and its owner say",
-		SilenceErrors: true, SilenceUsage: true,
-		Args: cobra.ArbitraryArgs,
-		RunE: func(c *cobra.Command, args []string) error {
-			if version {
-				number := Version
-				if path.Base(p.name) == "cloud-init" {
-					number = compatible()
-				}
-				fmt.Fprintf(p.stdout, "%s %s\n", p.name, number)
-				return nil
-			}
-			if len(args) > 0 {
-				return noCommand(c, args[0])
-			}
-			return usageError{c, errors.New("a command is needed; --help lists them")}
+// root is the command itself, with all commands below it. Flags that old versions had stand before the command.
+func (p *program) root() *command.Command {
+	c := &command.Command{
+		Use: path.Base(p.name), Short: "Configure this machine as its cloud and its owner say", Version: p.name + " " + p.version(),
+		Flags: []command.Flag{
+			command.Bool(&p.force, "force", "", "go on without a data source"),
+			{Name: "debug", Short: "d", Usage: "accepted; the log always has everything"},
+			p.fileFlag(),
 		},
 	}
-	c.SetOut(p.stdout)
-	c.SetErr(p.stderr)
-	c.SetFlagErrorFunc(flagError)
-	c.CompletionOptions.HiddenDefaultCmd = true
-	c.Flags().BoolVarP(&version, "version", "v", false, "print the version")
-	c.TraverseChildren = true // --file and --force stand before the command, as they did in old versions
-	c.Flags().BoolVar(&p.force, "force", false, "go on without a data source")
-	c.Flags().BoolP("debug", "d", false, "accepted; the log always has everything")
-	p.fileFlag(c)
-	c.AddCommand(p.bootCommands()...)
-	c.AddCommand(p.planCommands()...)
-	c.AddCommand(p.askCommands()...)
-	c.AddCommand(p.diskCommand(), p.networkCommand(), p.watchCommand(), p.develCommand())
-	c.AddCommand(p.helpCommands()...)
-	c.SetHelpCommand(p.helpCommand())
+	c.Commands = slices.Concat(p.bootCommands(), p.planCommands(), p.askCommands(), p.systemCommands(), p.helpCommands(c))
 	return c
 }
 
+// systemCommands do by hand what a boot does by itself.
+func (p *program) systemCommands() []*command.Command {
+	return []*command.Command{p.diskCommand(), p.networkCommand(), p.watchCommand(), p.develCommand()}
+}
+
+// version is the number that the program gives under the name that it was called by.
+func (p *program) version() string {
+	if path.Base(p.name) == "cloud-init" {
+		return compatible()
+	}
+	return Version
+}
+
 // fileFlag lets a command take configuration files.
-func (p *program) fileFlag(c *cobra.Command) {
-	c.Flags().StringArrayVarP(&p.files, "file", "f", nil, "read this configuration as well, above all others")
+func (p *program) fileFlag() command.Flag {
+	return command.List(&p.files, "file", "f", "read this configuration as well, above all others")
 }
 
 // needRoot refuses to work for others than root.

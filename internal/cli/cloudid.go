@@ -1,12 +1,12 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path"
 
-	"github.com/spf13/cobra"
-
+	"openguest/internal/command"
 	"openguest/internal/conf"
 	"openguest/internal/engine"
 	"openguest/internal/instance"
@@ -14,16 +14,22 @@ import (
 )
 
 // cloudID is the program cloud-id: it prints on which cloud this machine is.
-func (p *program) cloudID() *cobra.Command {
+func (p *program) cloudID() *command.Command {
 	var asJSON, long bool
 	file := ""
-	c := &cobra.Command{Use: "cloud-id", Short: "Print the cloud that this machine is on", Args: noArgs, SilenceErrors: true, SilenceUsage: true,
-		RunE: func(c *cobra.Command, _ []string) error {
+	return &command.Command{Use: "cloud-id", Short: "Print the cloud that this machine is on",
+		Flags: []command.Flag{
+			p.rootFlag(),
+			command.Bool(&asJSON, "json", "j", "all v1 keys as JSON"),
+			command.Bool(&long, "long", "l", "the region as well"),
+			command.Text(&file, "instance-data", "i", "the file to read in place of instance-data.json"),
+		},
+		Run: func(ctx context.Context, _ []string) error {
 			m, err := p.machine()
 			if err != nil {
 				return err
 			}
-			switch s := engine.OpenBoot(m, os.Getenv("KERNEL_CMDLINE")).Summary(c.Context()); s.Phase {
+			switch s := engine.OpenBoot(m, os.Getenv("KERNEL_CMDLINE")).Summary(ctx); s.Phase {
 			case engine.SwitchedOff:
 				p.status = 2
 				fmt.Fprintln(p.stdout, s.Phase)
@@ -35,12 +41,6 @@ func (p *program) cloudID() *cobra.Command {
 			}
 			return nil
 		}}
-	c.SetFlagErrorFunc(flagError)
-	p.rootFlag(c)
-	c.Flags().BoolVarP(&asJSON, "json", "j", false, "all v1 keys as JSON")
-	c.Flags().BoolVarP(&long, "long", "l", false, "the region as well")
-	c.Flags().StringVarP(&file, "instance-data", "i", "", "the file to read in place of instance-data.json")
-	return c
 }
 
 // showCloudID reads what is known of the instance, and prints where it is.

@@ -9,19 +9,24 @@ import (
 	"path"
 	"slices"
 
-	"github.com/spf13/cobra"
-
+	"openguest/internal/command"
 	"openguest/internal/engine"
 	"openguest/internal/machine"
 )
 
 // collectLogsCommand puts all that tells of a boot into one archive, as people attach it to a report.
-func (p *program) collectLogsCommand() *cobra.Command {
-	var verbose int
-	var archive string
-	redact, userData := false, false
-	c := &cobra.Command{Use: "collect-logs", Short: "Put the logs and the state of this machine's boot into an archive", Args: noArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
+func (p *program) collectLogsCommand() *command.Command {
+	archive := "cloud-init.tar.gz"
+	redact, verbose := false, false
+	return &command.Command{Use: "collect-logs", Short: "Put the logs and the state of this machine's boot into an archive",
+		Flags: []command.Flag{
+			p.rootFlag(),
+			command.Text(&archive, "tarfile", "t", "the archive to write"),
+			command.Bool(&redact, "redact-sensitive", "r", "leave out what not everyone may read, but for the logs and verdicts, which hold no secrets of ours"),
+			{Name: "include-userdata", Short: "u", Usage: "accepted; user-data is in it unless --redact-sensitive is given", Deprecated: "does nothing"},
+			command.Bool(&verbose, "verbose", "v", "say what is collected"),
+		},
+		Run: func(ctx context.Context, _ []string) error {
 			if p.isLive() && os.Geteuid() != 0 {
 				return errors.New("This command must be run as root.")
 			}
@@ -29,17 +34,8 @@ func (p *program) collectLogsCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if userData {
-				fmt.Fprintln(p.stderr, "The --include-userdata flag is deprecated and does nothing.")
-			}
-			return p.collectLogs(c.Context(), m, archive, redact, verbose > 0)
+			return p.collectLogs(ctx, m, archive, redact, verbose)
 		}}
-	p.rootFlag(c)
-	c.Flags().StringVarP(&archive, "tarfile", "t", "cloud-init.tar.gz", "the archive to write")
-	c.Flags().BoolVarP(&redact, "redact-sensitive", "r", false, "leave out what not everyone may read, but for the logs and verdicts, which hold no secrets of ours")
-	c.Flags().BoolVarP(&userData, "include-userdata", "u", false, "accepted; user-data is in it unless --redact-sensitive is given")
-	c.Flags().CountVarP(&verbose, "verbose", "v", "say what is collected")
-	return c
 }
 
 const mayBeSensitive = `WARNING:

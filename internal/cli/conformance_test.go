@@ -49,10 +49,6 @@ func runIn(t *testing.T, args ...string) (stdout, stderr string, status int) {
 	t.Helper()
 	var out, problems bytes.Buffer
 	p := &program{name: "cloud-init", stdout: &out, stderr: &problems}
-	c := p.root()
-	c.SetArgs(args)
-	if err := c.ExecuteContext(t.Context()); err != nil {
-		p.report(err)
-	}
+	p.execute(t.Context(), p.root(), args)
 	return out.String(), problems.String(), p.status
 }

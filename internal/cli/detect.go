@@ -1,34 +1,32 @@
 package cli
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"strings"
 
-	"github.com/spf13/cobra"
-
+	"openguest/internal/command"
 	"openguest/internal/engine"
 	"openguest/internal/source"
 )
 
-func (p *program) detectCommand() *cobra.Command {
+func (p *program) detectCommand() *command.Command {
 	var why bool
 	format := "text"
-	c := &cobra.Command{Use: "detect", Short: "Say on which cloud this machine is, without asking it", Args: noArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
-			if err := oneOf(c, "--format", format, "text", "json"); err != nil {
-				return err
-			}
+	return &command.Command{Use: "detect", Short: "Say on which cloud this machine is, without asking it",
+		Flags: []command.Flag{
+			p.rootFlag(),
+			command.Bool(&why, "why", "", "give the reason for each cloud that was looked at"),
+			command.Text(&format, "format", "", "text or json").Of("text", "json"),
+		},
+		Run: func(context.Context, []string) error {
 			m, err := p.machine()
 			if err != nil {
 				return err
 			}
 			return p.showChoice(engine.Detect(m), why, format)
 		}}
-	p.rootFlag(c)
-	c.Flags().BoolVar(&why, "why", false, "give the reason for each cloud that was looked at")
-	c.Flags().StringVar(&format, "format", format, "text or json")
-	return c
 }
 
 // showChoice prints the name of the cloud that comes first; without one the exit status is 1.

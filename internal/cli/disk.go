@@ -1,33 +1,27 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
 
-	"github.com/spf13/cobra"
-
+	"openguest/internal/command"
 	"openguest/internal/disk"
 	"openguest/internal/machine"
 )
 
 // diskCommand grows partitions and file systems by hand.
-func (p *program) diskCommand() *cobra.Command {
-	c := &cobra.Command{Use: "disk", Short: "Show and grow partitions and file systems", Args: func(c *cobra.Command, args []string) error {
-		if len(args) > 0 {
-			return noCommand(c, args[0])
-		}
-		return usageError{c, errors.New("a command is needed; --help lists them")}
-	}, RunE: func(*cobra.Command, []string) error { return nil }}
-	c.AddCommand(p.diskPlanCommand(), p.diskGrowCommand())
-	return c
+func (p *program) diskCommand() *command.Command {
+	return &command.Command{Use: "disk", Short: "Show and grow partitions and file systems",
+		Commands: []*command.Command{p.diskPlanCommand(), p.diskGrowCommand()}}
 }
 
 const diskTargets = "PARTITION is a device below /dev, or IMAGE:NUMBER for a partition of an image; MOUNT is a mount point. Without one it is /."
 
-func (p *program) diskPlanCommand() *cobra.Command {
-	return &cobra.Command{Use: "plan [PARTITION|MOUNT]", Short: "Draw a disk as it is, and as it would be with a partition grown", Long: diskTargets, Args: atMostOne,
-		RunE: func(c *cobra.Command, args []string) error {
+func (p *program) diskPlanCommand() *command.Command {
+	return &command.Command{Use: "plan [PARTITION|MOUNT]", Short: "Draw a disk as it is, and as it would be with a partition grown", Long: diskTargets, Args: command.Args{Most: 1, What: "at most one partition or mount point"},
+		Run: func(ctx context.Context, args []string) error {
 			real, err := machine.Live()
 			if err != nil {
 				return err
@@ -38,22 +32,22 @@ func (p *program) diskPlanCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return p.drawDisk(c, g, target)
+			return p.drawDisk(ctx, g, target)
 		}}
 }
 
 // drawDisk draws a disk, grows the target in a plan, and draws it again.
-func (p *program) drawDisk(c *cobra.Command, g disk.Grower, target disk.Target) error {
+func (p *program) drawDisk(ctx context.Context, g disk.Grower, target disk.Target) error {
 	path, _ := g.Disk(target)
 	if path == "" { // a whole disk, or a pool: there is no table to draw
-		p.showGrown(g.Grow(c.Context(), target), true)
+		p.showGrown(g.Grow(ctx, target), true)
 		return nil
 	}
 	before, err := g.Table(path)
 	if err != nil {
 		return err
 	}
-	results := g.Grow(c.Context(), target)
+	results := g.Grow(ctx, target)
 	after, err := g.Table(path)
 	if err != nil {
 		return err
@@ -63,10 +57,11 @@ func (p *program) drawDisk(c *cobra.Command, g disk.Grower, target disk.Target) 
 	return nil
 }
 
-func (p *program) diskGrowCommand() *cobra.Command {
+func (p *program) diskGrowCommand() *command.Command {
 	dry := false
-	c := &cobra.Command{Use: "grow [PARTITION|MOUNT]...", Short: "Grow a partition and the file system on it", Long: diskTargets, Args: cobra.ArbitraryArgs,
-		RunE: func(c *cobra.Command, args []string) error {
+	return &command.Command{Use: "grow [PARTITION|MOUNT]...", Short: "Grow a partition and the file system on it", Long: diskTargets, Args: command.Args{Most: command.Any},
+		Flags: []command.Flag{command.Bool(&dry, "dry-run", "", "say what would grow, and change nothing")},
+		Run: func(ctx context.Context, args []string) error {
 			m, err := machine.Live()
 			if err != nil {
 				return err
@@ -83,12 +78,10 @@ func (p *program) diskGrowCommand() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				p.showGrown(g.Grow(c.Context(), target), dry)
+				p.showGrown(g.Grow(ctx, target), dry)
 			}
 			return nil
 		}}
-	c.Flags().BoolVar(&dry, "dry-run", false, "say what would grow, and change nothing")
-	return c
 }
 
 // showGrown prints a line for each result. The exit status is 1 where something failed, and 0 where nothing had to change.

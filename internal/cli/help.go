@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -8,8 +9,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/spf13/cobra"
-
+	"openguest/internal/command"
 	"openguest/internal/conf"
 	"openguest/internal/engine"
 	"openguest/internal/module"
@@ -17,14 +17,15 @@ import (
 )
 
 // helpCommands explain: what became of a key, what all keys mean.
-func (p *program) helpCommands() []*cobra.Command {
-	return []*cobra.Command{p.whyCommand(), p.docsCommand()}
+func (p *program) helpCommands(root *command.Command) []*command.Command {
+	return []*command.Command{p.whyCommand(), p.docsCommand(), p.helpCommand(root)}
 }
 
-func (p *program) whyCommand() *cobra.Command {
-	c := &cobra.Command{Use: "why [KEY or MODULE]", Short: "Say what became of each thing that the last boot was asked for",
-		Args: atMostOne,
-		RunE: func(_ *cobra.Command, args []string) error {
+func (p *program) whyCommand() *command.Command {
+	return &command.Command{Use: "why [KEY or MODULE]", Short: "Say what became of each thing that the last boot was asked for",
+		Args:  command.Args{Most: 1, What: "at most one key or module"},
+		Flags: []command.Flag{p.rootFlag()},
+		Run: func(_ context.Context, args []string) error {
 			if p.isLive() && os.Geteuid() != 0 {
 				return errors.New("why shows what only root may see and must be run as root")
 			}
@@ -34,8 +35,6 @@ func (p *program) whyCommand() *cobra.Command {
 			}
 			return p.why(engine.ReadVerdicts(m), strings.Join(args, ""))
 		}}
-	p.rootFlag(c)
-	return c
 }
 
 func (p *program) why(verdicts []module.Verdict, name string) error {
@@ -61,9 +60,9 @@ func isAbout(v module.Verdict, name string) bool {
 	return ok && (rest == "" || rest[0] == '.') || v.Module != "" && v.Module == module.ID(name)
 }
 
-func (p *program) docsCommand() *cobra.Command {
-	return &cobra.Command{Use: "docs", Short: "Print the reference of all keys", Args: noArgs,
-		RunE: func(*cobra.Command, []string) error {
+func (p *program) docsCommand() *command.Command {
+	return &command.Command{Use: "docs", Short: "Print the reference of all keys",
+		Run: func(context.Context, []string) error {
 			WriteReference(p.stdout)
 			return nil
 		}}
@@ -92,14 +91,16 @@ func gateText(m *module.Module) string {
 	return " Only where one of these keys is there: " + strings.Join(m.Gate, ", ") + "."
 }
 
-func (p *program) helpCommand() *cobra.Command {
-	return &cobra.Command{Use: "help [KEY or COMMAND]", Short: "Explain a key of cloud-config, or a command",
-		RunE: func(c *cobra.Command, args []string) error {
+func (p *program) helpCommand(root *command.Command) *command.Command {
+	return &command.Command{Use: "help [KEY or COMMAND]", Short: "Explain a key of cloud-config, or a command", Args: command.Args{Most: command.Any},
+		Run: func(_ context.Context, args []string) error {
 			if len(args) == 0 {
-				return c.Root().Help()
+				root.WriteHelp(p.stdout)
+				return nil
 			}
-			if known, _, err := c.Root().Find(args); err == nil && known != c.Root() {
-				return known.Help()
+			if known := root.Find(args...); known != nil {
+				known.WriteHelp(p.stdout)
+				return nil
 			}
 			return p.explain(args[0])
 		}}

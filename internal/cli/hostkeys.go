@@ -1,16 +1,17 @@
 package cli
 
 import (
-	"github.com/spf13/cobra"
+	"context"
 
+	"openguest/internal/command"
 	"openguest/internal/engine"
 	"openguest/internal/machine"
 )
 
 // hostKeysCommand is what openguest-hostkeys.service runs.
-func (p *program) hostKeysCommand() *cobra.Command {
-	return &cobra.Command{Use: "host-keys", Short: "Make the ssh host key that a boot left for later", Args: noArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
+func (p *program) hostKeysCommand() *command.Command {
+	return &command.Command{Use: "host-keys", Short: "Make the ssh host key that a boot left for later",
+		Run: func(ctx context.Context, _ []string) error {
 			if err := needRoot("host-keys"); err != nil {
 				return err
 			}
@@ -18,6 +19,6 @@ func (p *program) hostKeysCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return p.engine(m, engine.Options{}).HostKeys(c.Context())
+			return p.engine(m, engine.Options{}).HostKeys(ctx)
 		}}
 }

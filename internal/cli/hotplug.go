@@ -6,8 +6,7 @@ import (
 	"fmt"
 	"os"
 
-	"github.com/spf13/cobra"
-
+	"openguest/internal/command"
 	"openguest/internal/engine"
 	"openguest/internal/machine"
 )
@@ -17,14 +16,19 @@ type plug struct{ subsystem, device, action string }
 
 // hotplugCommand follows network cards that are plugged in, under the name and with the arguments of cloud-init's. query says
 // whether they are followed, enable has them followed from now on, and handle gives one its network.
-func (p *program) hotplugCommand() *cobra.Command {
+func (p *program) hotplugCommand() *command.Command {
 	var f plug
-	c := &cobra.Command{Use: "hotplug-hook --subsystem net query|enable|handle", Short: "Follow network cards that are plugged in", Args: cobra.ArbitraryArgs,
-		RunE: func(c *cobra.Command, args []string) error {
+	return &command.Command{Use: "hotplug-hook --subsystem net query|enable|handle", Short: "Follow network cards that are plugged in", Args: command.Args{Most: command.Any},
+		Flags: []command.Flag{
+			command.Text(&f.subsystem, "subsystem", "s", "what was plugged in: net"),
+			command.Text(&f.device, "devpath", "d", "handle: the card's path below /sys"),
+			command.Text(&f.action, "udevaction", "u", "handle: what became of it: add"),
+		},
+		Run: func(ctx context.Context, args []string) error {
 			if len(args) != 1 || f.subsystem == "" {
-				return usageError{c, errors.New("the following arguments are required: -s/--subsystem, hotplug_action")}
+				return command.Mistakef("the following arguments are required: -s/--subsystem, hotplug_action")
 			}
-			err := errors.Join(oneOf(c, "-s/--subsystem", f.subsystem, "net"), oneOf(c, "hotplug_action", args[0], "query", "handle", "enable"))
+			err := errors.Join(command.Choice("-s/--subsystem", f.subsystem, "net"), command.Choice("hotplug_action", args[0], "query", "handle", "enable"))
 			if err != nil {
 				return err
 			}
@@ -37,14 +41,10 @@ func (p *program) hotplugCommand() *cobra.Command {
 			case "query":
 				return p.hotplugQuery(e)
 			case "enable":
-				return p.hotplugEnable(c.Context(), e)
+				return p.hotplugEnable(ctx, e)
 			}
-			return p.hotplugHandle(c, e, f)
+			return p.hotplugHandle(ctx, e, f)
 		}}
-	c.Flags().StringVarP(&f.subsystem, "subsystem", "s", "", "what was plugged in: net")
-	c.Flags().StringVarP(&f.device, "devpath", "d", "", "handle: the card's path below /sys")
-	c.Flags().StringVarP(&f.action, "udevaction", "u", "", "handle: what became of it: add")
-	return c
 }
 
 func (p *program) hotplugQuery(e *engine.Engine) error {
@@ -61,17 +61,17 @@ func (p *program) hotplugQuery(e *engine.Engine) error {
 	return nil
 }
 
-func (p *program) hotplugHandle(c *cobra.Command, e *engine.Engine, f plug) error {
+func (p *program) hotplugHandle(ctx context.Context, e *engine.Engine, f plug) error {
 	if f.device == "" || f.action == "" {
-		return usageError{c, errors.New("the following arguments are required: -d/--devpath, -u/--udevaction")}
+		return command.Mistakef("the following arguments are required: -d/--devpath, -u/--udevaction")
 	}
-	if err := oneOf(c, "-u/--udevaction", f.action, "add"); err != nil {
+	if err := command.Choice("-u/--udevaction", f.action, "add"); err != nil {
 		return err
 	}
 	if err := needRoot("hotplug-hook"); err != nil {
 		return err
 	}
-	return e.Plug(c.Context(), f.device)
+	return e.Plug(ctx, f.device)
 }
 
 func (p *program) hotplugEnable(ctx context.Context, e *engine.Engine) error {

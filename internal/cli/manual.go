@@ -3,12 +3,12 @@ package cli
 import (
 	"io"
 
-	"github.com/spf13/cobra"
+	"openguest/internal/command"
 )
 
 // Commands are the commands of the program under one of its names, for manual pages and completions. They are not to be
 // run.
-func Commands(name string) *cobra.Command {
+func Commands(name string) *command.Command {
 	p := &program{name: name, stdout: io.Discard, stderr: io.Discard}
 	if name == "cloud-id" {
 		return p.cloudID()

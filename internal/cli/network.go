@@ -2,15 +2,14 @@ package cli
 
 import (
 	"cmp"
-	"errors"
+	"context"
 	"fmt"
 	"os"
 	"path"
 	"slices"
 	"strings"
 
-	"github.com/spf13/cobra"
-
+	"openguest/internal/command"
 	"openguest/internal/conf"
 	"openguest/internal/engine"
 	"openguest/internal/machine"
@@ -18,15 +17,9 @@ import (
 )
 
 // networkCommand shows the network, and renders descriptions by hand.
-func (p *program) networkCommand() *cobra.Command {
-	c := &cobra.Command{Use: "network", Short: "Show and render descriptions of networks", Args: func(c *cobra.Command, args []string) error {
-		if len(args) > 0 {
-			return noCommand(c, args[0])
-		}
-		return usageError{c, errors.New("a command is needed; --help lists them")}
-	}, RunE: func(*cobra.Command, []string) error { return nil }}
-	c.AddCommand(p.networkRenderCommand(), p.networkShowCommand(), p.networkWhyCommand())
-	return c
+func (p *program) networkCommand() *command.Command {
+	return &command.Command{Use: "network", Short: "Show and render descriptions of networks",
+		Commands: []*command.Command{p.networkRenderCommand(), p.networkShowCommand(), p.networkWhyCommand()}}
 }
 
 // A conversion reads a description from a file, and writes the files of a network manager below a folder.
@@ -35,32 +28,33 @@ type conversion struct {
 	macs                       []string
 }
 
-func (f *conversion) inputFlags(c *cobra.Command) {
-	c.Flags().StringVar(&f.in, "in", "", "the file with the description; - is the standard input")
-	c.Flags().StringVar(&f.kind, "kind", "", "what it is: "+strings.Join(network.Kinds(), ", ")+"; without it, its version says it")
-	c.Flags().StringArrayVar(&f.macs, "mac", nil, "NAME=MAC of an interface that the machine has")
+// inputFlags say what is read; more follow them.
+func (f *conversion) inputFlags(more ...command.Flag) []command.Flag {
+	return append([]command.Flag{
+		command.Text(&f.in, "in", "", "the file with the description; - is the standard input"),
+		command.Text(&f.kind, "kind", "", "what it is: "+strings.Join(network.Kinds(), ", ")+"; without it, its version says it").Of(network.Kinds()...),
+		command.List(&f.macs, "mac", "", "NAME=MAC of an interface that the machine has"),
+	}, more...)
 }
 
-func (p *program) networkRenderCommand() *cobra.Command {
+func (p *program) networkRenderCommand() *command.Command {
 	var f conversion
-	c := &cobra.Command{Use: "render", Short: "Write what a network manager needs for a description, below a folder", Args: noArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
+	targets := append(rendererNames(), "sysconfig-suse")
+	return &command.Command{Use: "render", Short: "Write what a network manager needs for a description, below a folder",
+		Flags: f.inputFlags(
+			command.Text(&f.to, "to", "", "the network manager: "+strings.Join(targets, ", ")).Of(targets...),
+			command.Text(&f.out, "out", "", "the folder below which each file is written at its path"),
+			command.Text(&f.variant, "variant", "", "the distribution, such as debian: some have paths of their own"),
+		),
+		Run: func(context.Context, []string) error {
 			if f.in == "" || f.to == "" || f.out == "" {
-				return usageError{c, errors.New("--in, --to and --out are needed")}
-			}
-			if err := oneOf(c, "--to", f.to, append(rendererNames(), "sysconfig-suse")...); err != nil {
-				return err
+				return command.Mistakef("--in, --to and --out are needed")
 			}
 			if f.to == "sysconfig-suse" {
 				f.to, f.variant = "sysconfig", "suse"
 			}
-			return p.render(c, f, true)
+			return p.render(f, true)
 		}}
-	f.inputFlags(c)
-	c.Flags().StringVar(&f.to, "to", "", "the network manager: "+strings.Join(rendererNames(), ", ")+", sysconfig-suse")
-	c.Flags().StringVar(&f.out, "out", "", "the folder below which each file is written at its path")
-	c.Flags().StringVar(&f.variant, "variant", "", "the distribution, such as debian: some have paths of their own")
-	return c
 }
 
 func rendererNames() (names []string) {
@@ -71,8 +65,8 @@ func rendererNames() (names []string) {
 }
 
 // render writes the files, and says which where that is wanted.
-func (p *program) render(c *cobra.Command, f conversion, isTold bool) error {
-	m, host, err := p.model(c, f)
+func (p *program) render(f conversion, isTold bool) error {
+	m, host, err := p.model(f)
 	if err != nil {
 		return err
 	}
@@ -129,19 +123,14 @@ func (f modern) Read(name string) (string, error) {
 }
 
 // model reads the description, and says what of it cannot be used.
-func (p *program) model(c *cobra.Command, f conversion) (*network.Model, network.Host, error) {
+func (p *program) model(f conversion) (*network.Model, network.Host, error) {
 	var host network.Host
 	for _, mac := range f.macs {
 		name, address, ok := strings.Cut(strings.Replace(mac, ",", "=", 1), "=")
 		if !ok {
-			return nil, host, usageError{c, fmt.Errorf("argument --mac: %s should be NAME=MAC", mac)}
+			return nil, host, command.Mistakef("argument --mac: %s should be NAME=MAC", mac)
 		}
 		host.NICs = append(host.NICs, machine.NIC{Name: name, MAC: strings.ToLower(address)})
-	}
-	if f.kind != "" {
-		if err := oneOf(c, "--kind", f.kind, network.Kinds()...); err != nil {
-			return nil, host, err
-		}
 	}
 	text, err := given(machine.Machine{}, f.in, "").read()
 	if err != nil {
@@ -183,18 +172,19 @@ func (p *program) networkProblems(problems []conf.Problem) {
 	}
 }
 
-func (p *program) networkShowCommand() *cobra.Command {
+func (p *program) networkShowCommand() *command.Command {
 	var f conversion
-	c := &cobra.Command{Use: "show", Short: "Show the network as it should be, of this machine or of a file", Args: noArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
+	return &command.Command{Use: "show", Short: "Show the network as it should be, of this machine or of a file",
+		Flags: f.inputFlags(p.rootFlag()),
+		Run: func(ctx context.Context, _ []string) error {
 			if f.in != "" {
-				m, _, err := p.model(c, f)
+				m, _, err := p.model(f)
 				if err == nil {
 					fmt.Fprint(p.stdout, m.Outline())
 				}
 				return err
 			}
-			n, err := p.networking(c)
+			n, err := p.networking(ctx)
 			if err != nil || n.Document == nil {
 				fmt.Fprintln(p.stdout, "nobody describes a network, or somebody wants none")
 				return err
@@ -206,23 +196,21 @@ func (p *program) networkShowCommand() *cobra.Command {
 			}
 			return err
 		}}
-	f.inputFlags(c)
-	p.rootFlag(c)
-	return c
 }
 
-func (p *program) networking(c *cobra.Command) (engine.Networking, error) {
+func (p *program) networking(ctx context.Context) (engine.Networking, error) {
 	m, err := p.machine()
 	if err != nil {
 		return engine.Networking{}, err
 	}
-	return engine.NetworkOf(c.Context(), m), nil
+	return engine.NetworkOf(ctx, m), nil
 }
 
-func (p *program) networkWhyCommand() *cobra.Command {
-	c := &cobra.Command{Use: "why", Short: "Say where the network's description is from, and why which network manager is told", Args: noArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
-			n, err := p.networking(c)
+func (p *program) networkWhyCommand() *command.Command {
+	return &command.Command{Use: "why", Short: "Say where the network's description is from, and why which network manager is told",
+		Flags: []command.Flag{p.rootFlag()},
+		Run: func(ctx context.Context, _ []string) error {
+			n, err := p.networking(ctx)
 			if err != nil {
 				return err
 			}
@@ -238,43 +226,34 @@ func (p *program) networkWhyCommand() *cobra.Command {
 			}
 			return nil
 		}}
-	p.rootFlag(c)
-	return c
 }
 
 // develCommand has cloud-init's command for converting descriptions.
-func (p *program) develCommand() *cobra.Command {
-	c := &cobra.Command{Use: "devel", Short: "Tools for developers", Hidden: true}
-	c.AddCommand(p.netConvertCommand(), p.hotplugCommand(), p.hostKeysCommand())
-	return c
+func (p *program) develCommand() *command.Command {
+	return &command.Command{Use: "devel", Short: "Tools for developers", Hidden: true,
+		Commands: []*command.Command{p.netConvertCommand(), p.hotplugCommand(), p.hostKeysCommand()}}
 }
 
-func (p *program) netConvertCommand() *cobra.Command {
+func (p *program) netConvertCommand() *command.Command {
 	var f conversion
 	kinds := map[string]string{"eni": "eni", "yaml": "", "network_data.json": "network_data"}
-	c := &cobra.Command{Use: "net-convert", Short: "Write what a network manager needs for a description", Args: noArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
+	return &command.Command{Use: "net-convert", Short: "Write what a network manager needs for a description",
+		Flags: []command.Flag{
+			command.Text(&f.in, "network-data", "p", "the file with the description"),
+			command.Text(&f.kind, "kind", "k", "what it is: eni, yaml or network_data.json").Of("eni", "yaml", "network_data.json"),
+			command.Text(&f.out, "directory", "d", "the folder below which files are written"),
+			command.Text(&f.variant, "distro", "D", "the distribution"),
+			command.List(&f.macs, "mac", "m", "NAME,MAC of an interface that the machine has"),
+			command.Text(&f.to, "output-kind", "O", "the network manager: "+strings.Join(rendererNames(), ", ")).Of(rendererNames()...),
+			{Name: "debug", Usage: "accepted"},
+		},
+		Run: func(context.Context, []string) error {
 			if f.in == "" || f.kind == "" || f.out == "" || f.variant == "" || f.to == "" {
-				return usageError{c, errors.New("-p/--network-data, -k/--kind, -d/--directory, -D/--distro and -O/--output-kind are required")}
-			}
-			kind, ok := kinds[f.kind]
-			if !ok {
-				return oneOf(c, "-k/--kind", f.kind, "eni", "yaml", "network_data.json")
-			}
-			if err := oneOf(c, "-O/--output-kind", f.to, rendererNames()...); err != nil {
-				return err
+				return command.Mistakef("-p/--network-data, -k/--kind, -d/--directory, -D/--distro and -O/--output-kind are required")
 			}
 			said := f.kind
-			f.kind = kind
+			f.kind = kinds[said]
 			fmt.Fprintf(p.stderr, "Read input format '%s' from '%s'.\nWrote output format '%s' to '%s/'\n\n", said, f.in, f.to, strings.TrimSuffix(f.out, "/"))
-			return p.render(c, f, false)
+			return p.render(f, false)
 		}}
-	c.Flags().StringVarP(&f.in, "network-data", "p", "", "the file with the description")
-	c.Flags().StringVarP(&f.kind, "kind", "k", "", "what it is: eni, yaml or network_data.json")
-	c.Flags().StringVarP(&f.out, "directory", "d", "", "the folder below which files are written")
-	c.Flags().StringVarP(&f.variant, "distro", "D", "", "the distribution")
-	c.Flags().StringArrayVarP(&f.macs, "mac", "m", nil, "NAME,MAC of an interface that the machine has")
-	c.Flags().StringVarP(&f.to, "output-kind", "O", "", "the network manager: "+strings.Join(rendererNames(), ", "))
-	c.Flags().Bool("debug", false, "accepted")
-	return c
 }

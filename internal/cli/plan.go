@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -9,8 +10,7 @@ import (
 	"path"
 	"strings"
 
-	"github.com/spf13/cobra"
-
+	"openguest/internal/command"
 	"openguest/internal/engine"
 	"openguest/internal/instance"
 	"openguest/internal/machine"
@@ -19,8 +19,8 @@ import (
 )
 
 // planCommands show what would be done to a system, or do it.
-func (p *program) planCommands() []*cobra.Command {
-	return []*cobra.Command{p.planCommand(), p.applyCommand()}
+func (p *program) planCommands() []*command.Command {
+	return []*command.Command{p.planCommand(), p.applyCommand()}
 }
 
 // A target is what plan and apply work on, and what the cloud is to say to it.
@@ -29,13 +29,17 @@ type target struct {
 	userData, metaData, vendorData, networkCfg string
 }
 
-func (t *target) flags(c *cobra.Command) {
-	c.Flags().StringVar(&t.root, "root", "/", "the root of the system; one that is not / is taken as not running")
-	c.Flags().StringVar(&t.seed, "seed", "", "a folder with user-data, meta-data, vendor-data and network-config, in place of a detected cloud")
-	c.Flags().StringVar(&t.userData, "user-data", "", "a file in place of the cloud's user-data")
-	c.Flags().StringVar(&t.metaData, "meta-data", "", "a file in place of the cloud's meta-data")
-	c.Flags().StringVar(&t.vendorData, "vendor-data", "", "a file in place of the cloud's vendor-data")
-	c.Flags().StringVar(&t.networkCfg, "network-config", "", "a file in place of the cloud's network configuration")
+// flags say what the system and its cloud are; more follow them.
+func (t *target) flags(more ...command.Flag) []command.Flag {
+	t.root = "/"
+	return append([]command.Flag{
+		command.Text(&t.root, "root", "", "the root of the system; one that is not / is taken as not running"),
+		command.Text(&t.seed, "seed", "", "a folder with user-data, meta-data, vendor-data and network-config, in place of a detected cloud"),
+		command.Text(&t.userData, "user-data", "", "a file in place of the cloud's user-data"),
+		command.Text(&t.metaData, "meta-data", "", "a file in place of the cloud's meta-data"),
+		command.Text(&t.vendorData, "vendor-data", "", "a file in place of the cloud's vendor-data"),
+		command.Text(&t.networkCfg, "network-config", "", "a file in place of the cloud's network configuration"),
+	}, more...)
 }
 
 // machine is the system that the target names.
@@ -73,15 +77,15 @@ func (t *target) describe() string {
 	return "command line"
 }
 
-func (p *program) planCommand() *cobra.Command {
+func (p *program) planCommand() *command.Command {
 	var t target
-	var format string
-	detailed := false
-	c := &cobra.Command{Use: "plan", Short: "Show every change that a boot would make, and make none", Args: noArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
-			if format != "text" && format != "json" {
-				return usageError{c, fmt.Errorf("--format is text or json, not %q", format)}
-			}
+	format, detailed := "text", false
+	return &command.Command{Use: "plan", Short: "Show every change that a boot would make, and make none",
+		Flags: t.flags(
+			command.Text(&format, "format", "", "text or json").Of("text", "json"),
+			command.Bool(&detailed, "detailed-exitcode", "", "end with 2 where there are changes, 0 where there are none, 1 on an error"),
+		),
+		Run: func(ctx context.Context, _ []string) error {
 			real, err := t.machine()
 			if err != nil {
 				return err
@@ -92,15 +96,11 @@ func (p *program) planCommand() *cobra.Command {
 			}
 			m, changes := machine.Plan(real)
 			e := p.engine(m, engine.Options{Given: given, Terminal: true})
-			if _, err := e.Boot(c.Context()); err != nil {
+			if _, err := e.Boot(ctx); err != nil {
 				return p.disabled(err)
 			}
 			return p.showPlan(changes, e.Verdicts(), format, detailed)
 		}}
-	t.flags(c)
-	c.Flags().StringVar(&format, "format", "text", "text or json")
-	c.Flags().BoolVar(&detailed, "detailed-exitcode", false, "end with 2 where there are changes, 0 where there are none, 1 on an error")
-	return c
 }
 
 func (p *program) showPlan(changes *machine.Changes, verdicts []module.Verdict, format string, detailed bool) error {
@@ -228,10 +228,11 @@ func planLine(c machine.Planned) string {
 	return text
 }
 
-func (p *program) applyCommand() *cobra.Command {
+func (p *program) applyCommand() *command.Command {
 	var t target
-	c := &cobra.Command{Use: "apply", Short: "Do what plan shows", Args: noArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
+	return &command.Command{Use: "apply", Short: "Do what plan shows",
+		Flags: t.flags(),
+		Run: func(ctx context.Context, _ []string) error {
 			if t.root == "/" {
 				if err := needRoot("apply"); err != nil {
 					return err
@@ -247,9 +248,7 @@ func (p *program) applyCommand() *cobra.Command {
 			}
 			show := p.progress()
 			e := p.engine(m, engine.Options{Given: given, Progress: show.step, Terminal: true})
-			failed, err := e.Boot(c.Context())
+			failed, err := e.Boot(ctx)
 			return p.ended(show, e, failed, err)
 		}}
-	t.flags(c)
-	return c
 }

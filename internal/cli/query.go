@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -12,8 +13,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/spf13/cobra"
-
+	"openguest/internal/command"
 	"openguest/internal/conf"
 	"openguest/internal/engine"
 	"openguest/internal/jinja"
@@ -28,36 +28,39 @@ type queryFlags struct {
 	instance, userData, vendorData string
 }
 
-func (p *program) queryCommand() *cobra.Command {
+func (p *program) queryCommand() *command.Command {
 	var q queryFlags
-	c := &cobra.Command{Use: "query [NAME]", Short: "Print what is known of this instance", Args: atMostOne,
-		RunE: func(c *cobra.Command, args []string) error {
-			name := strings.Join(args, "")
-			if name == "" && !q.all && !q.keys && q.format == "" {
-				fmt.Fprint(p.stderr, usageLine(c))
-				return errors.New("Expected one of the options: --all, --format, --list-keys or varname")
-			}
-			m, err := p.machine()
-			if err != nil {
-				return err
-			}
-			data, err := p.known(m, q)
-			if err != nil {
-				return err
-			}
-			if q.format != "" {
-				return p.queryTemplate(data, q.format)
-			}
-			return p.query(data, name, q.keys)
-		}}
-	p.rootFlag(c)
-	c.Flags().BoolVarP(&q.all, "all", "a", false, "everything")
-	c.Flags().BoolVarP(&q.keys, "list-keys", "l", false, "the names only")
-	c.Flags().StringVarP(&q.format, "format", "f", "", "a Jinja template to fill in, such as '{{ v1.region }}'")
-	c.Flags().StringVarP(&q.instance, "instance-data", "i", "", "the file to read in place of instance-data.json")
-	c.Flags().StringVarP(&q.userData, "user-data", "u", "", "the file to read in place of user-data.txt")
-	c.Flags().StringVarP(&q.vendorData, "vendor-data", "v", "", "the file to read in place of vendor-data.txt")
-	c.Flags().BoolP("debug", "d", false, "accepted")
+	c := &command.Command{Use: "query [NAME]", Short: "Print what is known of this instance", Args: command.Args{Most: 1, What: "at most one name"},
+		Flags: []command.Flag{
+			p.rootFlag(),
+			command.Bool(&q.all, "all", "a", "everything"),
+			command.Bool(&q.keys, "list-keys", "l", "the names only"),
+			command.Text(&q.format, "format", "f", "a Jinja template to fill in, such as '{{ v1.region }}'"),
+			command.Text(&q.instance, "instance-data", "i", "the file to read in place of instance-data.json"),
+			command.Text(&q.userData, "user-data", "u", "the file to read in place of user-data.txt"),
+			command.Text(&q.vendorData, "vendor-data", "v", "the file to read in place of vendor-data.txt"),
+			{Name: "debug", Short: "d", Usage: "accepted"},
+		},
+	}
+	c.Run = func(_ context.Context, args []string) error {
+		name := strings.Join(args, "")
+		if name == "" && !q.all && !q.keys && q.format == "" {
+			fmt.Fprintf(p.stderr, "usage: %s\n", c.UsageLine())
+			return errors.New("Expected one of the options: --all, --format, --list-keys or varname")
+		}
+		m, err := p.machine()
+		if err != nil {
+			return err
+		}
+		data, err := p.known(m, q)
+		if err != nil {
+			return err
+		}
+		if q.format != "" {
+			return p.queryTemplate(data, q.format)
+		}
+		return p.query(data, name, q.keys)
+	}
 	return c
 }
 

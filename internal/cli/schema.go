@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -8,8 +9,7 @@ import (
 	"path"
 	"strings"
 
-	"github.com/spf13/cobra"
-
+	"openguest/internal/command"
 	"openguest/internal/conf"
 	"openguest/internal/engine"
 	"openguest/internal/machine"
@@ -22,40 +22,38 @@ type schemaFlags struct {
 	system, annotate, print bool
 }
 
-func (p *program) schemaCommand() *cobra.Command {
+func (p *program) schemaCommand() *command.Command {
 	var f schemaFlags
-	c := &cobra.Command{Use: "schema", Short: "Check user-data, or print the JSON schema of cloud-config", Args: noArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
-			if err := oneOf(c, "-t/--schema-type", f.kind, "cloud-config", "network-config"); err != nil {
-				return err
-			}
+	return &command.Command{Use: "schema", Short: "Check user-data, or print the JSON schema of cloud-config",
+		Flags: []command.Flag{
+			p.rootFlag(),
+			command.Text(&f.file, "config-file", "c", "the file to check; - is the standard input"),
+			command.Text(&f.kind, "schema-type", "t", "what the file is: cloud-config or network-config (default cloud-config)").Of("cloud-config", "network-config"),
+			command.Text(&f.instance, "instance-data", "i", "the file with the values for a template, in place of instance-data.json"),
+			command.Bool(&f.system, "system", "", "check what this machine was given"),
+			command.Bool(&f.annotate, "annotate", "", "show the problems in the text"),
+			command.Bool(&f.print, "print", "", "print the JSON schema"),
+		},
+		Run: func(ctx context.Context, _ []string) error {
 			switch {
 			case f.print:
 				return p.printSchema()
 			case f.system == (f.file != ""):
 				return errors.New("Expected one of --config-file or --system arguments")
-			case f.system && c.Flags().Changed("schema-type"):
+			case f.system && f.kind != "":
 				fmt.Fprintln(p.stdout, "WARNING: The --schema-type parameter is inapplicable when --system is present")
 			}
-			return p.schema(c, f)
+			return p.schema(ctx, f)
 		}}
-	p.rootFlag(c)
-	c.Flags().StringVarP(&f.file, "config-file", "c", "", "the file to check; - is the standard input")
-	c.Flags().StringVarP(&f.kind, "schema-type", "t", "cloud-config", "what the file is: cloud-config or network-config")
-	c.Flags().StringVarP(&f.instance, "instance-data", "i", "", "the file with the values for a template, in place of instance-data.json")
-	c.Flags().BoolVar(&f.system, "system", false, "check what this machine was given")
-	c.Flags().BoolVar(&f.annotate, "annotate", false, "show the problems in the text")
-	c.Flags().BoolVar(&f.print, "print", false, "print the JSON schema")
-	return c
 }
 
 // schema checks one file, or all that the machine was given.
-func (p *program) schema(c *cobra.Command, f schemaFlags) error {
+func (p *program) schema(ctx context.Context, f schemaFlags) error {
 	m, err := p.machine()
 	if err != nil {
 		return err
 	}
-	k := &checker{program: p, ctx: c.Context(), machine: m, annotate: f.annotate, instance: f.instance}
+	k := &checker{program: p, ctx: ctx, machine: m, annotate: f.annotate, instance: f.instance}
 	documents := []document{{kind: "user-data", shown: f.file, input: given(m, f.file, "")}}
 	if f.kind == "network-config" {
 		documents[0].kind = f.kind

@@ -7,8 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/spf13/cobra"
-
+	"openguest/internal/command"
 	"openguest/internal/conf"
 	"openguest/internal/engine"
 )
@@ -19,35 +18,33 @@ const pollEvery = 250 * time.Millisecond
 // askEvery is after how many looks that found nothing new systemd is asked again: a unit that failed writes no file.
 const askEvery = 20
 
-func (p *program) statusCommand() *cobra.Command {
+func (p *program) statusCommand() *command.Command {
 	var long, wait bool
 	format := "tabular"
-	c := &cobra.Command{Use: "status", Short: "Say how far the configuration of this boot is", Args: noArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
-			if err := oneOf(c, "--format", format, "json", "tabular", "yaml"); err != nil {
-				return err
-			}
+	return &command.Command{Use: "status", Short: "Say how far the configuration of this boot is",
+		Flags: []command.Flag{
+			p.rootFlag(),
+			command.Bool(&long, "long", "l", "say what went wrong as well"),
+			command.Bool(&wait, "wait", "w", "wait until the boot is configured"),
+			command.Text(&format, "format", "", "tabular, json or yaml").Of("json", "tabular", "yaml"),
+		},
+		Run: func(ctx context.Context, _ []string) error {
 			m, err := p.machine()
 			if err != nil {
 				return err
 			}
 			boot := engine.OpenBoot(m, os.Getenv("KERNEL_CMDLINE"))
 			if !wait {
-				p.showStatus(boot.Summary(c.Context()), format, long)
+				p.showStatus(boot.Summary(ctx), format, long)
 				return nil
 			}
-			s, err := p.await(c.Context(), boot, format == "tabular")
+			s, err := p.await(ctx, boot, format == "tabular")
 			if err != nil {
 				return err
 			}
 			p.showStatus(s, format, long)
 			return nil
 		}}
-	p.rootFlag(c)
-	c.Flags().BoolVarP(&long, "long", "l", false, "say what went wrong as well")
-	c.Flags().BoolVarP(&wait, "wait", "w", false, "wait until the boot is configured")
-	c.Flags().StringVar(&format, "format", format, "tabular, json or yaml")
-	return c
 }
 
 // await looks at the files of the boot until it is over, and summarises them again only where they changed.

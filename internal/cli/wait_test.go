@@ -30,11 +30,7 @@ func startWaiting(ctx context.Context, root string, args ...string) *waiter {
 	w := &waiter{bufio.NewReader(read), make(chan int, 1)}
 	p := &program{name: "cloud-init", stdout: write, stderr: write}
 	go func() {
-		c := p.root()
-		c.SetArgs(append([]string{"status", "--wait", "--root", root}, args...))
-		if err := c.ExecuteContext(ctx); err != nil {
-			p.report(err)
-		}
+		p.execute(ctx, p.root(), append([]string{"status", "--wait", "--root", root}, args...))
 		write.Close()
 		w.status <- p.status
 	}()

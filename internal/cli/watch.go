@@ -1,23 +1,27 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
 
-	"github.com/spf13/cobra"
-
+	"openguest/internal/command"
 	"openguest/internal/engine"
 	"openguest/internal/machine"
 )
 
 // watchCommand follows the cloud while the machine runs.
-func (p *program) watchCommand() *cobra.Command {
+func (p *program) watchCommand() *command.Command {
 	once, plan := false, false
-	c := &cobra.Command{Use: "watch", Short: "Keep this machine in line with its cloud for as long as it runs", Args: noArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
+	return &command.Command{Use: "watch", Short: "Keep this machine in line with its cloud for as long as it runs",
+		Flags: []command.Flag{
+			command.Bool(&once, "once", "", "ask the cloud once, do what is to be done, and end"),
+			command.Bool(&plan, "dry-run", "", "show what would be done now, and do nothing"),
+		},
+		Run: func(ctx context.Context, _ []string) error {
 			if plan {
-				return p.planWatch(c)
+				return p.planWatch(ctx)
 			}
 			if err := needRoot("watch"); err != nil {
 				return err
@@ -31,18 +35,15 @@ func (p *program) watchCommand() *cobra.Command {
 				return p.unwatched(err)
 			}
 			if once {
-				_, err = w.Once(c.Context())
+				_, err = w.Once(ctx)
 				return err
 			}
-			return w.Run(c.Context())
+			return w.Run(ctx)
 		}}
-	c.Flags().BoolVar(&once, "once", false, "ask the cloud once, do what is to be done, and end")
-	c.Flags().BoolVar(&plan, "dry-run", false, "show what would be done now, and do nothing")
-	return c
 }
 
 // planWatch shows what following the cloud would change now.
-func (p *program) planWatch(c *cobra.Command) error {
+func (p *program) planWatch(ctx context.Context) error {
 	real, err := machine.Live()
 	if err != nil {
 		return err
@@ -52,7 +53,7 @@ func (p *program) planWatch(c *cobra.Command) error {
 	if err != nil {
 		return p.unwatched(err)
 	}
-	verdicts, err := w.Once(c.Context())
+	verdicts, err := w.Once(ctx)
 	return errors.Join(err, p.showPlan(changes, verdicts, "text", false))
 }
 

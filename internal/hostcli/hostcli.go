@@ -11,8 +11,7 @@ import (
 	"path/filepath"
 	"syscall"
 
-	"github.com/spf13/cobra"
-
+	"openguest/internal/command"
 	"openguest/internal/metadata"
 )
 
@@ -32,51 +31,47 @@ func Main(args []string, stdout, stderr io.Writer) int {
 	p := &program{stdout: stdout, stderr: stderr}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
-	root := p.root()
-	root.SetArgs(args[1:])
-	err := root.ExecuteContext(ctx)
-	var usage usageError
+	err := p.root().Execute(ctx, stdout, stderr, args[1:])
+	var mistake *command.Mistake
 	var status exitStatus
 	switch {
 	case err == nil:
 		return 0
 	case errors.As(err, &status):
 		return int(status)
-	case errors.As(err, &usage):
-		fmt.Fprintf(stderr, "usage: %s\nopenguest-host: %v\n", usage.command.UseLine(), err)
+	case errors.As(err, &mistake):
+		fmt.Fprintf(stderr, "usage: %s\nopenguest-host: %v\n", mistake.Command.UsageLine(), err)
 		return 2
 	}
 	fmt.Fprintf(stderr, "openguest-host: %v\n", err)
 	return 1
 }
 
-// A usageError is a mistake on the command line.
-type usageError struct {
-	command *cobra.Command
-	err     error
+// root is the command itself, with all commands below it.
+func (p *program) root() *command.Command {
+	p.data = defaultData()
+	c := &command.Command{
+		Use: "openguest-host", Short: "Serve metadata to virtual machines, and package the guest", Version: "openguest-host version " + Version,
+		Shared: []command.Flag{command.Text(&p.data, "data", "", "the folder with the store and the admin socket")},
+	}
+	c.Commands = []*command.Command{p.serveCommand(), p.setCommand(), p.getCommand(), p.importCommand(), p.requestsCommand(), p.faultsCommand(),
+		p.packageCommand(), p.vmCommand(), p.helpCommand(c)}
+	return c
 }
 
-func (e usageError) Error() string { return e.err.Error() }
-
-// root is the command itself, with all commands below it.
-func (p *program) root() *cobra.Command {
-	c := &cobra.Command{
-		Use: "openguest-host", Short: "Serve metadata to virtual machines, and package the guest", Version: Version, SilenceErrors: true, SilenceUsage: true,
-		Args: cobra.ArbitraryArgs,
-		RunE: func(c *cobra.Command, args []string) error {
+func (p *program) helpCommand(root *command.Command) *command.Command {
+	return &command.Command{Use: "help [COMMAND]", Short: "Explain a command", Args: command.Args{Most: command.Any},
+		Run: func(_ context.Context, args []string) error {
+			known := root
 			if len(args) > 0 {
-				return usageError{c, fmt.Errorf("there is no command %q; --help lists them", args[0])}
+				known = root.Find(args...)
 			}
-			return usageError{c, errors.New("a command is needed; --help lists them")}
-		},
-	}
-	c.SetOut(p.stdout)
-	c.SetErr(p.stderr)
-	c.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return usageError{c, err} })
-	c.CompletionOptions.HiddenDefaultCmd = true
-	c.PersistentFlags().StringVar(&p.data, "data", defaultData(), "the folder with the store and the admin socket")
-	c.AddCommand(p.serveCommand(), p.setCommand(), p.getCommand(), p.importCommand(), p.requestsCommand(), p.faultsCommand(), packageCommand(), vmCommand())
-	return c
+			if known == nil {
+				return command.Mistakef("there is no command %q; --help lists them", args[0])
+			}
+			known.WriteHelp(p.stdout)
+			return nil
+		}}
 }
 
 // defaultData is the system's folder for root, and the user's own otherwise.
@@ -89,16 +84,6 @@ func defaultData() string {
 		return "openguest-host"
 	}
 	return filepath.Join(home, ".local", "state", "openguest-host")
-}
-
-// arguments is how many arguments a command takes, and what they are called in the message.
-func arguments(least, most int, what string) cobra.PositionalArgs {
-	return func(c *cobra.Command, args []string) error {
-		if len(args) < least || most >= 0 && len(args) > most {
-			return usageError{c, fmt.Errorf("%s takes %s", c.Name(), what)}
-		}
-		return nil
-	}
 }
 
 func (p *program) socket() string { return filepath.Join(p.data, "admin.sock") }

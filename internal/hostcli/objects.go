@@ -11,9 +11,9 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/spf13/cobra"
 	"go.yaml.in/yaml/v4"
 
+	"openguest/internal/command"
 	"openguest/internal/metadata"
 )
 
@@ -23,23 +23,24 @@ const setTries = 20
 // setFlags are the arguments of set.
 type setFlags struct{ create, remove bool }
 
-func (p *program) setCommand() *cobra.Command {
+func (p *program) setCommand() *command.Command {
 	var f setFlags
-	c := &cobra.Command{
-		Use: "set INSTANCE KEY=VALUE...", Short: "Change an instance, or the project; guests that wait are told", Args: arguments(1, -1, "an instance and KEY=VALUE"),
+	return &command.Command{
+		Use: "set INSTANCE KEY=VALUE...", Short: "Change an instance, or the project; guests that wait are told", Args: command.Args{Least: 1, Most: command.Any, What: "an instance and KEY=VALUE"},
 		Long: "KEY is a field, or FIELD.NAME for one below: attributes.startup-script, nics.0.mtu. VALUE is a text; @FILE is a file's content;\n" +
 			"where the field is no text, YAML: tags='[a, b]'. KEY- removes a field. INSTANCE is \"project\" for what all have in common.",
 		Example: "openguest-host set web1 attributes.enable-guest-attributes=true user-data=@cloud-config.yaml",
-		RunE: func(c *cobra.Command, args []string) error {
+		Flags: []command.Flag{
+			command.Bool(&f.create, "create", "", "make the instance where it is not there"),
+			command.Bool(&f.remove, "remove", "", "remove the instance"),
+		},
+		Run: func(ctx context.Context, args []string) error {
 			if f.remove {
-				return p.client().Delete(c.Context(), args[0])
+				return p.client().Delete(ctx, args[0])
 			}
-			return p.set(c.Context(), args[0], args[1:], f.create)
+			return p.set(ctx, args[0], args[1:], f.create)
 		},
 	}
-	c.Flags().BoolVar(&f.create, "create", false, "make the instance where it is not there")
-	c.Flags().BoolVar(&f.remove, "remove", false, "remove the instance")
-	return c
 }
 
 // set reads the object, changes it and writes it back, anew where somebody else wrote it meanwhile.
@@ -79,14 +80,13 @@ func (p *program) object(ctx context.Context, name string, create bool) (map[str
 	return object, revision, d.Decode(&object)
 }
 
-func (p *program) getCommand() *cobra.Command {
+func (p *program) getCommand() *command.Command {
 	written := false
-	c := &cobra.Command{
-		Use: "get [INSTANCE [KEY]]", Short: "Show an instance, one of its fields, or the names of all", Args: arguments(0, 2, "at most an instance and a field"),
-		RunE: func(c *cobra.Command, args []string) error { return p.get(c.Context(), args, written) },
+	return &command.Command{
+		Use: "get [INSTANCE [KEY]]", Short: "Show an instance, one of its fields, or the names of all", Args: command.Args{Most: 2, What: "at most an instance and a field"},
+		Flags: []command.Flag{command.Bool(&written, "written", "", "what the guest said of itself: guest attributes, password")},
+		Run:   func(ctx context.Context, args []string) error { return p.get(ctx, args, written) },
 	}
-	c.Flags().BoolVar(&written, "written", false, "what the guest said of itself: guest attributes, password")
-	return c
 }
 
 func (p *program) get(ctx context.Context, args []string, written bool) error {
@@ -130,17 +130,17 @@ func (p *program) show(v any) error {
 	return e.Encode(v)
 }
 
-func (p *program) importCommand() *cobra.Command {
-	return &cobra.Command{
-		Use: "import DIR", Short: "Take instances from a folder, all or none", Args: arguments(1, 1, "a folder"),
+func (p *program) importCommand() *command.Command {
+	return &command.Command{
+		Use: "import DIR", Short: "Take instances from a folder, all or none", Args: command.Args{Least: 1, Most: 1, What: "a folder"},
 		Long: "DIR holds project.yaml and a folder for each instance, with instance.yaml or a NoCloud seed's meta-data, and user-data, vendor-data\n" +
 			"and network-config; or it is such a folder itself. docs/metadata-server.md lists the fields.",
-		RunE: func(c *cobra.Command, args []string) error {
+		Run: func(ctx context.Context, args []string) error {
 			in, err := readFolder(args[0])
 			if err != nil {
 				return fmt.Errorf("%s: %w", args[0], err)
 			}
-			if err := p.client().Import(c.Context(), in); err != nil {
+			if err := p.client().Import(ctx, in); err != nil {
 				return err
 			}
 			fmt.Fprintf(p.stdout, "imported %d instances\n", len(in.Instances))

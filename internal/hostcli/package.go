@@ -13,13 +13,11 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"time"
-
-	"github.com/spf13/cobra"
 
 	"openguest/dist"
 	"openguest/internal/cli"
+	"openguest/internal/command"
 	"openguest/internal/pack"
 )
 
@@ -34,38 +32,30 @@ type Packaging struct {
 }
 
 // packageCommand writes packages of the guest.
-func packageCommand() *cobra.Command {
-	p := Packaging{Arch: "amd64", Out: "."}
-	c := &cobra.Command{
+func (p *program) packageCommand() *command.Command {
+	g := Packaging{Arch: "amd64", Out: ".", Maintainer: pack.Maintainer}
+	return &command.Command{
 		Use: "package deb|rpm", Short: "Write a package of the guest",
 		Long: "Write a package of the guest: the program, units for systemd, scripts for OpenRC and sysvinit, manual pages\n" +
 			"and completion. The same program makes the same bytes. The time of the files is SOURCE_DATE_EPOCH, or else\n" +
 			"that of the commit that the program was built from.",
-		Example:   "  openguest-host package deb --out dist-packages --arch arm64",
-		Args:      oneKind,
-		ValidArgs: []string{"deb", "rpm"},
-		RunE: func(c *cobra.Command, args []string) error {
-			p.Kind = args[0]
-			name, err := p.Write(c.Context())
+		Example: "  openguest-host package deb --out dist-packages --arch arm64",
+		Args:    command.Args{Least: 1, Most: 1, What: "the kind of package, deb or rpm", Words: []string{"deb", "rpm"}},
+		Flags: []command.Flag{
+			command.Text(&g.Out, "out", "", "the folder that the package is written to"),
+			command.Text(&g.Arch, "arch", "", "amd64 or arm64").Of("amd64", "arm64"),
+			command.Text(&g.Maintainer, "maintainer", "", "whom the package names: NAME <ADDRESS>"),
+			command.Text(&g.Program, "program", "", "the guest's program; without it the sources in this folder are built"),
+		},
+		Run: func(ctx context.Context, args []string) error {
+			g.Kind = args[0]
+			name, err := g.Write(ctx)
 			if err == nil {
-				fmt.Fprintln(c.OutOrStdout(), name)
+				fmt.Fprintln(p.stdout, name)
 			}
 			return err
 		},
 	}
-	c.Flags().StringVar(&p.Out, "out", p.Out, "the folder that the package is written to")
-	c.Flags().StringVar(&p.Arch, "arch", p.Arch, "amd64 or arm64")
-	c.Flags().StringVar(&p.Maintainer, "maintainer", pack.Maintainer, "whom the package names: NAME <ADDRESS>")
-	c.Flags().StringVar(&p.Program, "program", "", "the guest's program; without it the sources in this folder are built")
-	return c
-}
-
-// oneKind takes the kind of package.
-func oneKind(_ *cobra.Command, args []string) error {
-	if len(args) != 1 || args[0] != "deb" && args[0] != "rpm" {
-		return fmt.Errorf("package takes the kind of package, deb or rpm, and not %q", strings.Join(args, " "))
-	}
-	return nil
 }
 
 // Write writes the package and returns the name of its file.
@@ -109,11 +99,7 @@ func (p *Packaging) guest(ctx context.Context) (*pack.Guest, error) {
 		if name == "cloud-id" {
 			continue // it has no commands to complete
 		}
-		var script bytes.Buffer
-		if err := cli.Commands(name).GenBashCompletionV2(&script, true); err != nil {
-			return nil, fmt.Errorf("write the completion of %s: %w", name, err)
-		}
-		g.Completions[name] = script.Bytes()
+		g.Completions[name] = []byte(command.BashCompletion(name))
 	}
 	return g, nil
 }

@@ -10,8 +10,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/spf13/cobra"
-
+	"openguest/internal/command"
 	"openguest/internal/metadata"
 )
 
@@ -24,17 +23,18 @@ type serveFlags struct {
 	instance string
 }
 
-func (p *program) serveCommand() *cobra.Command {
-	var f serveFlags
-	c := &cobra.Command{
-		Use: "serve [--listen ADDR:PORT[=INSTANCE]]...", Short: "Answer guests until told to stop", Args: arguments(0, 0, "no arguments"),
+func (p *program) serveCommand() *command.Command {
+	f := serveFlags{listen: []string{"169.254.169.254:80"}}
+	return &command.Command{
+		Use: "serve [--listen ADDR:PORT[=INSTANCE]]...", Short: "Answer guests until told to stop",
 		Long: "Answers guests in the dialect that they ask in. Who asks is told by the listener (=INSTANCE, or --instance for all),\n" +
 			"by the source address, or by the token in a NoCloud URL.",
-		RunE: func(c *cobra.Command, _ []string) error { return p.serve(c.Context(), f) },
+		Flags: []command.Flag{
+			command.List(&f.listen, "listen", "", "where guests ask; may be given several times"),
+			command.Text(&f.instance, "instance", "", "everyone who asks is this instance"),
+		},
+		Run: func(ctx context.Context, _ []string) error { return p.serve(ctx, f) },
 	}
-	c.Flags().StringArrayVar(&f.listen, "listen", []string{"169.254.169.254:80"}, "where guests ask; may be given several times")
-	c.Flags().StringVar(&f.instance, "instance", "", "everyone who asks is this instance")
-	return c
 }
 
 // A running server, with all that has to be closed.

@@ -13,44 +13,43 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/spf13/cobra"
-
+	"openguest/internal/command"
 	"openguest/internal/vm"
 )
 
 // vmCommand tries the guest in virtual machines.
-func vmCommand() *cobra.Command {
-	c := &cobra.Command{Use: "vm", Short: "Build images, and try user-data in a virtual machine"}
-	c.AddCommand(vmBuildCommand(), vmRunCommand())
-	return c
+func (p *program) vmCommand() *command.Command {
+	return &command.Command{Use: "vm", Short: "Build images, and try user-data in a virtual machine",
+		Commands: []*command.Command{p.vmBuildCommand(), p.vmRunCommand()}}
 }
 
-func vmBuildCommand() *cobra.Command {
+func (p *program) vmBuildCommand() *command.Command {
 	var b vm.Builder
-	c := &cobra.Command{
+	return &command.Command{
 		Use: "build", Short: "Build the image of a Debian release, unless the cache has it",
 		Long: "Build the image of a Debian release from the package sources of this host's apt, unless the cache has it. It needs root,\n" +
 			"for the files of an image belong to root, and about a minute.",
-		Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
-			b.Progress = newProgress(c.ErrOrStderr())
-			image, err := b.Build(c.Context())
+		Flags: imageFlags(&b, command.Bool(&b.Again, "again", "", "build it anew even if the cache has it")),
+		Run: func(ctx context.Context, _ []string) error {
+			b.Progress = newProgress(p.stderr)
+			image, err := b.Build(ctx)
 			if err == nil {
-				fmt.Fprintln(c.OutOrStdout(), image.Dir())
+				fmt.Fprintln(p.stdout, image.Dir())
 			}
-			return unlessStopped(c.Context(), err)
+			return unlessStopped(ctx, err)
 		},
 	}
-	imageFlags(c, &b)
-	c.Flags().BoolVar(&b.Again, "again", false, "build it anew even if the cache has it")
-	return c
 }
 
-func imageFlags(c *cobra.Command, b *vm.Builder) {
-	c.Flags().StringVar(&b.Release, "release", vm.Releases()[0], "the Debian release: "+strings.Join(vm.Releases(), ", "))
-	c.Flags().StringVar(&b.Cache, "cache", vm.DefaultCache(), "the folder that keeps images")
-	c.Flags().StringArrayVar(&b.Packages, "package", nil, "another Debian package to have in the image")
-	c.Flags().StringVar(&b.Mirror, "mirror", "", "where Debian's packages come from (default: as this host's apt has it)")
+// imageFlags say which image is wanted; more follow them.
+func imageFlags(b *vm.Builder, more ...command.Flag) []command.Flag {
+	b.Release, b.Cache = vm.Releases()[0], vm.DefaultCache()
+	return append([]command.Flag{
+		command.Text(&b.Release, "release", "", "the Debian release: "+strings.Join(vm.Releases(), ", ")),
+		command.Text(&b.Cache, "cache", "", "the folder that keeps images"),
+		command.List(&b.Packages, "package", "", "another Debian package to have in the image"),
+		command.Text(&b.Mirror, "mirror", "", "where Debian's packages come from (default: as this host's apt has it)"),
+	}, more...)
 }
 
 // newProgress prints what takes long, each with the time since the first.
@@ -61,6 +60,8 @@ func newProgress(w io.Writer) func(string) {
 
 // A trial is one call of the command vm run.
 type trial struct {
+	stdout, stderr io.Writer
+
 	builder vm.Builder
 	config  vm.Config
 	cloud   string
@@ -74,42 +75,39 @@ type trial struct {
 // documents are the files with a seed's documents.
 type documents struct{ userData, metaData, vendorData, networkConfig string }
 
-func vmRunCommand() *cobra.Command {
-	t := &trial{cloud: "nocloud"}
-	c := &cobra.Command{
+func (p *program) vmRunCommand() *command.Command {
+	t := &trial{stdout: p.stdout, stderr: p.stderr, cloud: "nocloud", config: vm.Config{RootSize: "4G", NICs: 1, Memory: 512, CPUs: 2}}
+	return &command.Command{
 		Use: "run", Short: "Boot a machine with the guest in it, and give it user-data",
 		Long: "Boot a machine with the guest in it, and give it user-data. Without --exec its console is on the terminal, where root is\n" +
 			"logged in; Ctrl-] ends it. Nothing stays behind. It needs QEMU; the first time also root, to build the image.",
 		Example: "  openguest-host vm run --user-data user-data\n" +
 			"  openguest-host vm run --cloud gce --user-data user-data --exec 'openguest status --long'",
-		Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
-			ctx, stop := signal.NotifyContext(c.Context(), syscall.SIGHUP) // the terminal's window was closed
+		Flags: imageFlags(&t.builder,
+			command.Text(&t.files.userData, "user-data", "", "a file with user-data"),
+			command.Text(&t.files.metaData, "meta-data", "", "a file with NoCloud's meta-data"),
+			command.Text(&t.files.vendorData, "vendor-data", "", "a file with vendor-data"),
+			command.Text(&t.files.networkConfig, "network-config", "", "a file with the description of the network"),
+			command.Text(&t.seed, "seed", "", "a folder with these four files, under these names"),
+			command.Text(&t.cloud, "cloud", "", "what the machine runs on: "+strings.Join(vm.Clouds(), ", ")),
+			command.List(&t.config.SMBIOS, "smbios", "", "a firmware string, as QEMU's -smbios takes it"),
+			command.List(&t.config.Disks, "disk", "", "the size of another disk: 1G"),
+			command.Text(&t.config.RootSize, "root-size", "", "the size of the root disk"),
+			command.Int(&t.config.NICs, "nics", "", "how many network interfaces there are"),
+			command.Int(&t.config.Memory, "memory", "", "MiB of memory"),
+			command.Int(&t.config.CPUs, "cpus", "", "how many processors there are"),
+			command.List(&t.config.Kernel, "append", "", "more words for the kernel command line"),
+			command.Text(&t.guest, "guest", "", "the guest's program, or none (default: openguest beside this program, or bin/openguest)"),
+			command.Text(&t.exec, "exec", "", "a command that root runs when the boot has ended; its status is ours"),
+			command.Int(&t.config.SSHPort, "ssh-port", "", "a port of 127.0.0.1 that leads to the machine's ssh server"),
+			command.Bool(&t.show, "console", "", "show the console while --exec runs"),
+		),
+		Run: func(ctx context.Context, _ []string) error {
+			ctx, stop := signal.NotifyContext(ctx, syscall.SIGHUP) // the terminal's window was closed
 			defer stop()
-			c.SetContext(ctx)
-			return unlessStopped(ctx, t.run(c))
+			return unlessStopped(ctx, t.run(ctx))
 		},
 	}
-	imageFlags(c, &t.builder)
-	f := c.Flags()
-	f.StringVar(&t.files.userData, "user-data", "", "a file with user-data")
-	f.StringVar(&t.files.metaData, "meta-data", "", "a file with NoCloud's meta-data")
-	f.StringVar(&t.files.vendorData, "vendor-data", "", "a file with vendor-data")
-	f.StringVar(&t.files.networkConfig, "network-config", "", "a file with the description of the network")
-	f.StringVar(&t.seed, "seed", "", "a folder with these four files, under these names")
-	f.StringVar(&t.cloud, "cloud", t.cloud, "what the machine runs on: "+strings.Join(vm.Clouds(), ", "))
-	f.StringArrayVar(&t.config.SMBIOS, "smbios", nil, "a firmware string, as QEMU's -smbios takes it")
-	f.StringArrayVar(&t.config.Disks, "disk", nil, "the size of another disk: 1G")
-	f.StringVar(&t.config.RootSize, "root-size", "4G", "the size of the root disk")
-	f.IntVar(&t.config.NICs, "nics", 1, "how many network interfaces there are")
-	f.IntVar(&t.config.Memory, "memory", 512, "MiB of memory")
-	f.IntVar(&t.config.CPUs, "cpus", 2, "how many processors there are")
-	f.StringArrayVar(&t.config.Kernel, "append", nil, "more words for the kernel command line")
-	f.StringVar(&t.guest, "guest", "", "the guest's program, or none (default: openguest beside this program, or bin/openguest)")
-	f.StringVar(&t.exec, "exec", "", "a command that root runs when the boot has ended; its status is ours")
-	f.IntVar(&t.config.SSHPort, "ssh-port", 0, "a port of 127.0.0.1 that leads to the machine's ssh server")
-	f.BoolVar(&t.show, "console", false, "show the console while --exec runs")
-	return c
 }
 
 // stoppedStatus is that of shells for a program that Ctrl-C ended.
@@ -123,19 +121,19 @@ func unlessStopped(ctx context.Context, err error) error {
 	return err
 }
 
-func (t *trial) run(c *cobra.Command) error {
-	t.config.Progress = newProgress(c.ErrOrStderr())
+func (t *trial) run(ctx context.Context) error {
+	t.config.Progress = newProgress(t.stderr)
 	t.builder.Progress = t.config.Progress
-	if err := t.prepare(c.Context()); err != nil {
+	if err := t.prepare(ctx); err != nil {
 		return err
 	}
 	if t.exec == "" {
-		return t.interactive(c)
+		return t.interactive(ctx)
 	}
 	if t.show {
-		t.config.Console = c.ErrOrStderr()
+		t.config.Console = t.stderr
 	}
-	return t.command(c)
+	return t.command(ctx)
 }
 
 // prepare reads everything that the machine needs before it builds an image, which takes longer than to find a wrong name.
@@ -215,23 +213,23 @@ func (t *trial) findGuest() (string, error) {
 }
 
 // command boots the machine, runs the command in it and ends with its status.
-func (t *trial) command(c *cobra.Command) error {
+func (t *trial) command(ctx context.Context) error {
 	t.config.Progress("booting")
-	m, err := vm.Start(c.Context(), t.config)
+	m, err := vm.Start(ctx, t.config)
 	if err != nil {
 		return err
 	}
 	defer m.Close()
-	if err := m.WaitSSH(c.Context()); err != nil {
+	if err := m.WaitSSH(ctx); err != nil {
 		return withConsole(m, err)
 	}
 	t.config.Progress("root can log in; waiting for the end of the boot")
-	state, err := m.WaitBoot(c.Context())
+	state, err := m.WaitBoot(ctx)
 	if err != nil {
 		return withConsole(m, err)
 	}
 	t.config.Progress("the boot has ended: " + state)
-	status, err := m.Exec(c.Context(), vm.Login{}, t.exec, c.OutOrStdout(), c.ErrOrStderr())
+	status, err := m.Exec(ctx, vm.Login{}, t.exec, t.stdout, t.stderr)
 	if err == nil && status != 0 {
 		err = exitStatus(status)
 	}

@@ -9,8 +9,6 @@ import (
 	"os/exec"
 	"strings"
 
-	"github.com/spf13/cobra"
-
 	"openguest/internal/vm"
 )
 
@@ -18,10 +16,10 @@ import (
 const leave = 0x1d
 
 // interactive boots the machine with its console on the terminal.
-func (t *trial) interactive(c *cobra.Command) error {
-	ctx, end := context.WithCancel(c.Context())
+func (t *trial) interactive(ctx context.Context) error {
+	ctx, end := context.WithCancel(ctx)
 	defer end()
-	t.config.Console, t.config.Keyboard = c.OutOrStdout(), &keyboard{from: os.Stdin, leave: end}
+	t.config.Console, t.config.Keyboard = t.stdout, &keyboard{from: os.Stdin, leave: end}
 	t.config.Progress("booting; the console follows, Ctrl-] ends the machine")
 	defer rawTerminal()()
 	m, err := vm.Start(ctx, t.config)
@@ -33,7 +31,7 @@ func (t *trial) interactive(c *cobra.Command) error {
 	case <-m.Off():
 	case <-ctx.Done():
 	}
-	fmt.Fprint(c.ErrOrStderr(), "\r\nthe machine is off\r\n")
+	fmt.Fprint(t.stderr, "\r\nthe machine is off\r\n")
 	return nil
 }
 

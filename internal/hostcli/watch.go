@@ -8,8 +8,7 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"github.com/spf13/cobra"
-
+	"openguest/internal/command"
 	"openguest/internal/metadata"
 )
 
@@ -19,15 +18,16 @@ type requestsFlags struct {
 	asJSON bool
 }
 
-func (p *program) requestsCommand() *cobra.Command {
+func (p *program) requestsCommand() *command.Command {
 	var f requestsFlags
-	c := &cobra.Command{
-		Use: "requests [INSTANCE]", Short: "List what guests asked for", Args: arguments(0, 1, "at most one instance"),
-		RunE: func(c *cobra.Command, args []string) error { return p.requests(c.Context(), strings.Join(args, ""), f) },
+	return &command.Command{
+		Use: "requests [INSTANCE]", Short: "List what guests asked for", Args: command.Args{Most: 1, What: "at most one instance"},
+		Flags: []command.Flag{
+			command.Bool(&f.follow, "follow", "f", "go on with what is asked from now on"),
+			command.Bool(&f.asJSON, "json", "", "a line of JSON for each"),
+		},
+		Run: func(ctx context.Context, args []string) error { return p.requests(ctx, strings.Join(args, ""), f) },
 	}
-	c.Flags().BoolVarP(&f.follow, "follow", "f", false, "go on with what is asked from now on")
-	c.Flags().BoolVar(&f.asJSON, "json", false, "a line of JSON for each")
-	return c
 }
 
 // followEvery is how often requests --follow asks again.
@@ -77,16 +77,19 @@ func (p *program) showRequest(r metadata.Request, asJSON bool) error {
 	return err
 }
 
-func (p *program) faultsCommand() *cobra.Command {
-	c := &cobra.Command{
-		Use: "faults", Short: "List what the server does wrong on purpose", Args: arguments(0, 0, "no arguments"),
-		RunE: func(c *cobra.Command, _ []string) error { return p.faults(c.Context()) },
+func (p *program) faultsCommand() *command.Command {
+	return &command.Command{
+		Use: "faults", Short: "List what the server does wrong on purpose",
+		Commands: []*command.Command{p.faultsAddCommand(), p.faultsClearCommand()},
+		Run:      func(ctx context.Context, _ []string) error { return p.faults(ctx) },
 	}
-	c.AddCommand(p.faultsAddCommand(), &cobra.Command{
-		Use: "clear", Short: "Do nothing wrong any more", Args: arguments(0, 0, "no arguments"),
-		RunE: func(c *cobra.Command, _ []string) error { return p.client().ClearFaults(c.Context()) },
-	})
-	return c
+}
+
+func (p *program) faultsClearCommand() *command.Command {
+	return &command.Command{
+		Use: "clear", Short: "Do nothing wrong any more",
+		Run: func(ctx context.Context, _ []string) error { return p.client().ClearFaults(ctx) },
+	}
 }
 
 func (p *program) faults(ctx context.Context) error {
@@ -105,28 +108,28 @@ func (p *program) faults(ctx context.Context) error {
 	return w.Flush()
 }
 
-func (p *program) faultsAddCommand() *cobra.Command {
+func (p *program) faultsAddCommand() *command.Command {
 	var f metadata.Fault
 	var latency time.Duration
 	truncate := -1
-	c := &cobra.Command{
-		Use: "add PATH", Short: "Do something wrong where PATH is asked for; a star stands for any part of it", Args: arguments(1, 1, "a path"),
+	return &command.Command{
+		Use: "add PATH", Short: "Do something wrong where PATH is asked for; a star stands for any part of it", Args: command.Args{Least: 1, Most: 1, What: "a path"},
 		Example: "openguest-host faults add '/latest/*' --status 503 --times 5\nopenguest-host faults add '*' --instance web1 --latency 2s",
-		RunE: func(c *cobra.Command, args []string) error {
+		Flags: []command.Flag{
+			command.Text(&f.Instance, "instance", "", "for this instance only"),
+			command.Int(&f.Times, "times", "", "so often; 0 is always"),
+			command.Duration(&latency, "latency", "", "wait before the answer"),
+			command.Int(&f.Status, "status", "", "answer this status instead"),
+			command.Bool(&f.Reset, "reset", "", "break the connection off"),
+			command.Int(&f.Slow, "slow", "", "bytes of the body in a second"),
+			command.Int(&truncate, "truncate", "", "send so many bytes of the body, then close"),
+		},
+		Run: func(ctx context.Context, args []string) error {
 			f.Path, f.Latency = args[0], metadata.Duration(latency)
 			if truncate >= 0 {
 				f.Truncate = &truncate
 			}
-			return p.client().AddFault(c.Context(), f)
+			return p.client().AddFault(ctx, f)
 		},
 	}
-	flags := c.Flags()
-	flags.StringVar(&f.Instance, "instance", "", "for this instance only")
-	flags.IntVar(&f.Times, "times", 0, "so often; 0 is always")
-	flags.DurationVar(&latency, "latency", 0, "wait before the answer")
-	flags.IntVar(&f.Status, "status", 0, "answer this status instead")
-	flags.BoolVar(&f.Reset, "reset", false, "break the connection off")
-	flags.IntVar(&f.Slow, "slow", 0, "bytes of the body in a second")
-	flags.IntVar(&truncate, "truncate", -1, "send so many bytes of the body, then close")
-	return c
 }

@@ -1,16 +1,14 @@
 package pack
 
 import (
-	"fmt"
 	"strings"
 	"time"
 
-	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
+	"openguest/internal/command"
 )
 
 // ManPage is the manual page, for section 1, of a command and all commands below it, in the language of man(7).
-func ManPage(c *cobra.Command, version string, built time.Time) []byte {
+func ManPage(c *command.Command, version string, built time.Time) []byte {
 	var m manual
 	m.macro("TH", strings.ToUpper(c.Name()), "1", built.UTC().Format(time.DateOnly), c.Name()+" "+version, "User commands")
 	m.macro("SH", "NAME")
@@ -22,7 +20,7 @@ func ManPage(c *cobra.Command, version string, built time.Time) []byte {
 		m.text(c.Long)
 	}
 	m.macro("SH", "OPTIONS")
-	m.flags(c.NonInheritedFlags())
+	m.flags(c.Options())
 	m.macro("SH", "COMMANDS")
 	m.commands(c)
 	m.macro("SH", "SEE ALSO")
@@ -58,43 +56,34 @@ func (m *manual) text(text string) {
 func (m *manual) bold(text string) { m.WriteString(`\fB` + escaped(text) + "\\fR\n") }
 
 // commands writes what is below a command, each with its flags.
-func (m *manual) commands(c *cobra.Command) {
-	for _, sub := range c.Commands() {
-		if sub.Hidden || sub.Name() == "help" && sub.Run == nil && sub.RunE == nil {
-			continue
-		}
-		if sub.Runnable() {
-			m.macro("SS", strings.TrimPrefix(sub.UseLine(), c.Root().Name()+" "))
+func (m *manual) commands(c *command.Command) {
+	for _, sub := range c.Visible() {
+		if sub.Run != nil {
+			_, line, _ := strings.Cut(sub.UsageLine(), " ") // without the program
+			m.macro("SS", line)
 			m.text(sub.Short + ".")
-			m.flags(sub.NonInheritedFlags())
+			m.flags(sub.Options())
 		}
 		m.commands(sub)
 	}
 }
 
-func (m *manual) flags(set *pflag.FlagSet) {
-	set.VisitAll(func(f *pflag.Flag) {
-		if f.Hidden {
-			return
+func (m *manual) flags(flags []command.Flag) {
+	for _, f := range flags {
+		name, usage := "--"+f.Name, f.Usage
+		if f.Short != "" {
+			name = "-" + f.Short + ", " + name
 		}
-		name := "--" + f.Name
-		if f.Shorthand != "" {
-			name = "-" + f.Shorthand + ", " + name
+		if f.Kind != "" {
+			name += " " + strings.ToUpper(f.Kind)
 		}
-		value, usage := pflag.UnquoteUsage(f)
-		if strings.HasPrefix(value, "string") {
-			value = "text"
-		}
-		if value != "" {
-			name += " " + strings.ToUpper(value)
+		if f.Default != "" {
+			usage += " (default " + f.Default + ")"
 		}
 		m.macro("TP")
 		m.bold(name)
-		if f.DefValue != "" && f.DefValue != "false" && f.DefValue != "[]" {
-			usage = fmt.Sprintf("%s (default %s)", usage, f.DefValue)
-		}
 		m.text(usage)
-	})
+	}
 }
 
 // escaped is a text in which roff sees no sign of its own.

@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"bytes"
 	"compress/gzip"
+	"context"
 	"errors"
 	"io"
 	"strings"
@@ -11,7 +12,7 @@ import (
 	"testing/fstest"
 	"time"
 
-	"github.com/spf13/cobra"
+	"openguest/internal/command"
 )
 
 func small() *Package {
@@ -141,11 +142,12 @@ func TestGuestNeedsAllFiles(t *testing.T) {
 }
 
 func TestManPage(t *testing.T) {
-	root := &cobra.Command{Use: "thing", Short: "Do things", Long: ".dots first\n\nand a \\ sign"}
-	sub := &cobra.Command{Use: "run FILE", Short: "Run a file", Run: func(*cobra.Command, []string) {}}
-	sub.Flags().StringP("root", "r", "/", "the root of it")
-	hidden := &cobra.Command{Use: "secret", Hidden: true, Run: func(*cobra.Command, []string) {}}
-	root.AddCommand(sub, hidden)
+	nothing := func(context.Context, []string) error { return nil }
+	from := "/"
+	root := &command.Command{Use: "thing", Short: "Do things", Long: ".dots first\n\nand a \\ sign", Commands: []*command.Command{
+		{Use: "run FILE", Short: "Run a file", Run: nothing, Flags: []command.Flag{command.Text(&from, "root", "r", "the root of it")}},
+		{Use: "secret", Hidden: true, Run: nothing},
+	}}
 	page := string(ManPage(root, "1.2", time.Unix(1767225600, 0)))
 	for _, want := range []string{`.TH "THING" "1" "2026\-01\-01" "thing 1.2" "User commands"`, `thing \- do things`, `\&.dots first`, `and a \e sign`,
 		".SS \"run FILE [flags]\"\nRun a file.", "\\fB\\-r, \\-\\-root TEXT\\fR\nthe root of it (default /)"} {

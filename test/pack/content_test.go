@@ -119,9 +119,8 @@ func TestCompletion(t *testing.T) {
 	if out, err := run(t, "sh", "-c", "dpkg-deb --fsys-tarfile '"+pkg(t, "deb", "amd64")+"' | tar --extract --directory '"+root+"'"); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	// What bash does when somebody types a name, a blank and a part of a command. The functions of bash and of bash-completion that are only there then stand before.
-	const complete = `compopt() { :; }; _get_comp_words_by_ref() { cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} cword=$COMP_CWORD; words=("${COMP_WORDS[@]}"); }
-. "$1"; function=$(complete -p "$2" | sed 's/.*-F \([^ ]*\).*/\1/')
+	// What bash does when somebody types a name, a blank and a part of a command.
+	const complete = `. "$1"; function=$(complete -p "$2" | sed 's/.*-F \([^ ]*\).*/\1/')
 COMP_WORDS=("$2" "$3"); COMP_CWORD=1; COMP_LINE="$2 $3"; COMP_POINT=${#COMP_LINE}; COMP_TYPE=9; "$function" "$2" "$3" "$2"; printf '%s\n' "${COMPREPLY[@]}"`
 	for name, part := range map[string]string{"openguest": "stat", "cloud-init": "stat"} {
 		c := exec.Command("bash", "-c", complete, "bash", filepath.Join(root, "usr/share/bash-completion/completions", name), name, part)

@@ -20,7 +20,7 @@ func Fake(text string, now time.Time) Machine {
 	clock := fixedClock(now)
 	kernel := offlineKernel{}
 	return Machine{Files: files, Commands: meanings{files, clock, ledger}, Kernel: kernel, Disks: offlineDisks{}, Blocks: FakeBlocks{}, Swap: offlineSwap{}, Net: offlineNet{}, Links: offlineLinks{files.quiet()},
-		Serial: offlineSerial{}, Clock: clock, Facts: NewFacts(files, kernel), Ledger: ledger}
+		Serial: offlineSerial{}, Init: noInit{}, Clock: clock, Facts: NewFacts(files, kernel), Ledger: ledger}
 }
 
 // nodes are what is kept in memory, by place.

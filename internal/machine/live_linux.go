@@ -29,7 +29,7 @@ func LiveWithin(limit time.Duration) (Machine, error) {
 	files := walked{store, ledger}
 	kernel := liveKernel{ledger}
 	return Machine{Files: files, Commands: newPrograms(files, ledger, limit), Kernel: kernel, Disks: liveDisks{files: files.quiet()}, Blocks: liveBlocks{files.quiet(), ledger}, Swap: liveSwap{store, files}, Net: newLiveNet(files),
-		Links: liveLinks{files.quiet(), ledger}, Serial: liveSerial{}, Clock: liveClock{}, Facts: NewFacts(files, kernel), Ledger: ledger}, nil
+		Links: liveLinks{files.quiet(), ledger}, Serial: liveSerial{}, Init: systemd{}, Clock: liveClock{}, Facts: NewFacts(files, kernel), Ledger: ledger}, nil
 }
 
 // Tree is the root of a system that is not running.
@@ -43,7 +43,7 @@ func Tree(dir string) (Machine, error) {
 	store.label = policyLabels(files)
 	kernel := offlineKernel{}
 	return Machine{Files: files, Commands: meanings{files, liveClock{}, ledger}, Kernel: kernel, Disks: offlineDisks{}, Blocks: offlineBlocks{}, Swap: offlineSwap{}, Net: newLiveNet(files),
-		Links: offlineLinks{files.quiet()}, Serial: offlineSerial{}, Clock: liveClock{}, Facts: NewFacts(files, kernel), Ledger: ledger}, nil
+		Links: offlineLinks{files.quiet()}, Serial: offlineSerial{}, Init: noInit{}, Clock: liveClock{}, Facts: NewFacts(files, kernel), Ledger: ledger}, nil
 }
 
 // liveClock is the system's.

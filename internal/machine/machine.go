@@ -19,6 +19,7 @@ type Machine struct {
 	Net      Net
 	Links    Links
 	Serial   Serial
+	Init     Init
 	Clock    Clock
 	Facts    *Facts
 	Ledger   *Ledger // what was changed through this machine

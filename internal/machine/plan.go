@@ -19,7 +19,7 @@ func Plan(m Machine) (Machine, *Changes) {
 	p.Files, p.Commands, p.Kernel, p.Ledger = walked{c, c.ledger}, planned{c}, &planKernel{below: m.Kernel, ledger: c.ledger}, c.ledger
 	p.Swap = planSwap{c, m.Swap}
 	p.Blocks = &planBlocks{Changes: c, disks: map[string]*Rewrite{}, grown: map[string]bool{}}
-	p.Links = &planLinks{below: m.Links, ledger: c.ledger}
+	p.Links, p.Init = &planLinks{below: m.Links, ledger: c.ledger}, noInit{}
 	p.Facts = NewFacts(p.Files, m.Kernel)
 	if net, ok := m.Net.(liveNet); ok { // an address may name a file, which the plan may have changed
 		net.files, net.ledger, net.onlyAsks = walked{store: c}, c.ledger, true

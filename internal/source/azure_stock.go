@@ -117,7 +117,7 @@ const stockStep = 5 * time.Minute
 // awaitLinks waits until something is so of the links. The init system is told every few minutes that it takes longer.
 func (e *Env) awaitLinks(ctx context.Context, until func(machine.LinkState) bool) error {
 	for {
-		e.takesLonger(ctx)
+		e.takesLonger()
 		waiting, cancel := within(ctx, stockStep)
 		_, err := e.Machine.Links.Wait(waiting, until)
 		isOver := waiting.Err() != nil && ctx.Err() == nil
@@ -129,10 +129,9 @@ func (e *Env) awaitLinks(ctx context.Context, until func(machine.LinkState) bool
 }
 
 // takesLonger keeps systemd from ending the stage: nothing in it may wait for ever, but for this.
-func (e *Env) takesLonger(ctx context.Context) {
-	longer := fmt.Sprintf("EXTEND_TIMEOUT_USEC=%d", (3 * stockStep).Microseconds())
-	if err := e.Machine.Commands.Do(ctx, machine.Change{Argv: []string{"systemd-notify", longer}, Limit: askLimit}); err != nil {
-		e.debug("tell systemd that this takes longer: %v", err)
+func (e *Env) takesLonger() {
+	if err := e.Machine.Init.TakesLonger(3 * stockStep); err != nil {
+		e.debug("%v", err)
 	}
 }
 
@@ -141,7 +140,7 @@ func (e *Env) reprovision(ctx context.Context, n **Early, l limits) (*azureMedia
 	c := &client{e: e, base: azureBase, header: map[string]string{"Metadata": "true"}, limits: l}
 	c.limits.tries = 1
 	for {
-		e.takesLonger(ctx)
+		e.takesLonger()
 		var body []byte
 		now, err := e.reach(ctx, want{Source: "Azure", Limits: l}, func(ctx context.Context, _ *Early) (err error) {
 			body, err = c.awaitOwned(ctx)

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"openguest/internal/machine"
 )
@@ -44,6 +45,14 @@ func plugged(cards map[string]bool) machine.LinkState {
 		s.Links = append(s.Links, machine.NetLink{NIC: machine.NIC{Name: name, Carrier: carrier}})
 	}
 	return s
+}
+
+// counting is an init system that would end a stage.
+type counting struct{ until time.Duration }
+
+func (c *counting) TakesLonger(d time.Duration) error {
+	c.until = d
+	return nil
 }
 
 // A pool is Azure around a machine in stock: it has an owner when the machine has said that it is ready.
@@ -110,6 +119,8 @@ func TestAzureStock(t *testing.T) {
 			files: seedFiles("/var/lib/cloud/seed/azure", map[string]string{"ovf-env.xml": azureDiscFile("", "<wa:PreprovisionedVm>true</wa:PreprovisionedVm>")})},
 	} {
 		w := inStock(t, c.pool, c.files, c.states...)
+		init := &counting{}
+		w.env.Machine.Init = init
 		is, err := fetchAzure(t.Context(), w.env)
 		if err != nil || is.Hostname != "web1" || string(is.UserData) != "#!/bin/sh\n" || is.Subplatform != "imds (IMDS)" || w.warned() {
 			t.Errorf("%s: it is %+v, %v, %q", name, is, err, w.logged)
@@ -117,6 +128,9 @@ func TestAzureStock(t *testing.T) {
 		}
 		if c.pool.ready != c.ready || !slices.Contains(c.pool.asked, "metadata/reprovisiondata") {
 			t.Errorf("%s: it reported %d times, want %d: %q", name, c.pool.ready, c.ready, c.pool.asked)
+		}
+		if init.until <= stockStep {
+			t.Errorf("%s: systemd may end the stage after %v, and hears of it again after %v at the earliest", name, init.until, stockStep)
 		}
 		if machine.Exists(w.env.Machine.Files, w.env.stockMark()) {
 			t.Errorf("%s: it would wait for an owner again at the next boot", name)

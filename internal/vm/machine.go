@@ -33,6 +33,7 @@ type Machine struct {
 
 	mu    sync.Mutex
 	qemu  *process    // nil before the first boot
+	boots []*process  // all there were, the last one too
 	login *ssh.Client // root's, kept from command to command; may be nil
 }
 
@@ -237,7 +238,7 @@ func (m *Machine) power(initrd string, more ...string) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if err == nil {
-		m.qemu = p
+		m.qemu, m.boots = p, append(m.boots, p)
 	}
 	return err
 }

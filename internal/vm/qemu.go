@@ -21,6 +21,8 @@ type process struct {
 	done     chan struct{}
 	problems bytes.Buffer // what QEMU complains of; to be read when done
 	err      error
+
+	on, processor time.Duration // what it cost; to be read when done
 }
 
 // fast is the kernel command line that saves an emulated machine the most time. A quiet console costs nothing to find out with:
@@ -77,10 +79,11 @@ func startQEMU(ctx context.Context, args []string, console io.Writer, keyboard i
 	go func() {
 		// The kernel sends the death signal when the thread ends that started the process, so this one must stay.
 		runtime.LockOSThread()
-		err := c.Start()
+		began, err := time.Now(), c.Start()
 		started <- err
 		if err == nil {
 			p.err = c.Wait()
+			p.on, p.processor = time.Since(began), c.ProcessState.UserTime()+c.ProcessState.SystemTime()
 			close(p.done)
 		}
 	}()

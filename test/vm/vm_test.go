@@ -51,7 +51,19 @@ func TestMain(m *testing.M) {
 	}
 	status := m.Run()
 	os.RemoveAll(folder)
+	if testing.Verbose() {
+		fmt.Printf("all of it took %.0f s of the processor\n", (processor(syscall.RUSAGE_SELF) + processor(syscall.RUSAGE_CHILDREN)).Seconds())
+	}
 	os.Exit(status)
+}
+
+// processor is what this process took, or its children that have ended.
+func processor(who int) time.Duration {
+	var r syscall.Rusage
+	if err := syscall.Getrusage(who, &r); err != nil {
+		return 0
+	}
+	return time.Duration(r.Utime.Nano() + r.Stime.Nano())
 }
 
 // ownFolder makes the folder for all that the tests make, once no other process runs them: more machines at a time than processors are
@@ -154,6 +166,7 @@ func watch(t *testing.T, m *vm.Machine) {
 		if err := m.Close(); err != nil {
 			t.Error(err)
 		}
+		t.Logf("the machine cost: %v", m.Spent())
 	})
 }
 

@@ -65,7 +65,7 @@ func TestMetadataComesLate(t *testing.T) {
 	}
 	<-healed
 	if ask(t, m, "id -un maria || true") == "" {
-		if err := m.PowerOff(within(t)); err != nil {
+		if err := m.PowerCut(within(t)); err != nil { // it is the next boot that counts, not how this one ends
 			t.Fatal(err)
 		}
 		again(t, m)

@@ -36,11 +36,14 @@ func TestHardships(t *testing.T) {
 	}
 }
 
+// oneKind has a machine make one host key where no user-data says so: an RSA key takes an emulated processor as long as half a boot.
+var oneKind = vm.File{Name: "/etc/cloud/cloud.cfg.d/50-test.cfg", Data: []byte("ssh_genkeytypes: [ed25519]\n")}
+
 // The firmware names a seed that nobody serves.
 func TestNoMetadata(t *testing.T) {
 	t.Parallel()
 	c := machine(t, "bookworm", "nocloud-http", userData(newKey(t)))
-	c.Instance = nil
+	c.Instance, c.Files = nil, append(c.Files, oneKind)
 	m := start(t, c)
 	if err := m.WaitSSH(within(t)); err != nil {
 		t.Fatal(err)
@@ -52,7 +55,9 @@ func TestNoMetadata(t *testing.T) {
 func TestMetadataComesLate(t *testing.T) {
 	t.Parallel()
 	key := newKey(t)
-	m := start(t, machine(t, "bookworm", "nocloud-http", userData(key)))
+	c := machine(t, "bookworm", "nocloud-http", userData(key))
+	c.Files = append(c.Files, oneKind)
+	m := start(t, c)
 	faults(t, m, http.MethodPost, `{"path": "*", "status": 503}`)
 	firstRequest(t, m)
 	healed := make(chan struct{})

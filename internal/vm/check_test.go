@@ -88,3 +88,14 @@ func TestPortInUse(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// Who gives --cache a name below where they are would get an image that no disk can be made on.
+func TestTheCacheMayBeRelative(t *testing.T) {
+	t.Chdir(t.TempDir())
+	b := Builder{Cache: ".", Release: "bookworm", Mirror: "http://mirror.invalid/debian"}
+	pretend(t, b, nil)
+	i, err := b.Build(t.Context())
+	if err != nil || !filepath.IsAbs(i.Dir()) {
+		t.Errorf("got %v (%v), want an image in an absolute folder", i, err)
+	}
+}

@@ -56,6 +56,10 @@ func (b Builder) Build(ctx context.Context) (*Image, error) {
 	if !slices.Contains(Releases(), b.Release) {
 		return nil, fmt.Errorf("there is no image of %q; the releases are %s", b.Release, strings.Join(Releases(), ", "))
 	}
+	var err error
+	if b.Cache, err = filepath.Abs(b.Cache); err != nil { // a disk that is made on an image names it
+		return nil, fmt.Errorf("find the cache %s: %w", b.Cache, err)
+	}
 	r, err := b.recipe()
 	if err != nil {
 		return nil, err

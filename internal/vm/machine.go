@@ -38,8 +38,8 @@ type Machine struct {
 }
 
 // prepare makes everything of a machine but the process.
-func prepare(ctx context.Context, c Config) (m *Machine, err error) {
-	m = &Machine{config: c, console: newConsole(c.Console)}
+func prepare(ctx context.Context, c Config) (_ *Machine, err error) {
+	m := &Machine{config: c, console: newConsole(c.Console)}
 	m.ctx, m.end = context.WithCancel(ctx)
 	defer func() {
 		if err != nil {

@@ -34,6 +34,21 @@ func TestWrongWishes(t *testing.T) {
 	}
 }
 
+// A machine that cannot be made is to be said why, and leaves nothing.
+func TestAMachineThatCannotBeMade(t *testing.T) {
+	if err := Need("qemu-system-x86_64", "qemu-img"); err != nil {
+		t.Skip(err)
+	}
+	t.Setenv("TMPDIR", t.TempDir())
+	_, err := Start(t.Context(), Config{Image: &Image{dir: "/there/is/no/image"}})
+	if err == nil || !strings.Contains(err.Error(), "make the root disk") {
+		t.Errorf("got %v", err)
+	}
+	if left, _ := os.ReadDir(os.Getenv("TMPDIR")); len(left) > 0 {
+		t.Errorf("%v is left", left)
+	}
+}
+
 // A build that was interrupted would fill the disk, or be booted.
 func TestHalfMadeImagesGo(t *testing.T) {
 	b := Builder{Cache: t.TempDir()}

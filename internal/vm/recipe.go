@@ -54,7 +54,7 @@ func aptSettings() (all []string) {
 // words are all that decides what is in an image, but for where it is made.
 func (r recipe) words() []string {
 	words := append([]string{recipeVersion, initScript, strings.Join(modules, " ")}, r.arguments("", "")...)
-	for _, f := range imageFiles {
+	for _, f := range ownFiles() {
 		words = append(words, f.Name, f.Link, string(f.Data))
 	}
 	return words
@@ -146,16 +146,28 @@ var imageFiles = []File{
 	{Name: "/etc/systemd/system/sockets.target.wants/systemd-networkd.socket", Link: "/lib/systemd/system/systemd-networkd.socket"},
 	{Name: "/etc/systemd/system/network-online.target.wants/systemd-networkd-wait-online.service", Link: "/lib/systemd/system/systemd-networkd-wait-online.service"},
 	{Name: "/etc/systemd/system/serial-getty@ttyS0.service.d/lab.conf", Data: []byte("[Service]\nExecStart=\nExecStart=-/sbin/agetty --autologin root --keep-baud 115200 %I vt220\n")},
-	{Name: "/etc/systemd/system/apt-daily.timer", Link: "/dev/null"},
-	{Name: "/etc/systemd/system/apt-daily-upgrade.timer", Link: "/dev/null"},
-	{Name: "/etc/systemd/system/e2scrub_all.timer", Link: "/dev/null"},
-	{Name: "/etc/systemd/system/dpkg-db-backup.timer", Link: "/dev/null"},
-	{Name: "/etc/systemd/system/fstrim.timer", Link: "/dev/null"},
+}
+
+// idle are units of Debian that do nothing for a machine of the lab, and take an emulated processor seconds. Root's own service manager
+// is among them: only the lab logs in as root, and would wait for it.
+var idle = []string{
+	"apt-daily.timer", "apt-daily-upgrade.timer", "e2scrub_all.timer", "e2scrub_reap.service", "dpkg-db-backup.timer", "fstrim.timer",
+	"systemd-binfmt.service", "systemd-pstore.service", "modprobe@efi_pstore.service", "modprobe@drm.service", "modprobe@fuse.service",
+	"sys-fs-fuse-connections.mount", "modprobe@configfs.service", "sys-kernel-config.mount", "user@0.service",
+}
+
+// ownFiles are all files that make of a tree of Debian an image.
+func ownFiles() []File {
+	files := slices.Clone(imageFiles)
+	for _, unit := range idle {
+		files = append(files, File{Name: "/etc/systemd/system/" + unit, Link: "/dev/null"})
+	}
+	return files
 }
 
 // customize puts the image's own files into the tree.
 func customize(tree string) error {
-	for _, f := range imageFiles {
+	for _, f := range ownFiles() {
 		if err := f.place(tree); err != nil {
 			return fmt.Errorf("put %s into the image: %w", f.Name, err)
 		}

@@ -19,7 +19,7 @@ import (
 func treeOf(t *testing.T, text string) (Machine, string) {
 	t.Helper()
 	dir := t.TempDir()
-	memory := Fake(text, time.Unix(0, 0)).Files.(walked).store.(*Changes).nodes
+	memory := Fake(text, time.Unix(0, 0)).Files.(walked).store.(*shared).below.nodes
 	for _, name := range slices.Sorted(maps.Keys(memory)) {
 		n := memory[name]
 		real := filepath.Join(dir, name)

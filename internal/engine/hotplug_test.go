@@ -27,7 +27,7 @@ func plugIn(m machine.Machine) *machine.FakeLinks {
 }
 
 func say(m machine.Machine, document string) {
-	m.Files.Put("/var/lib/cloud/seed/nocloud/network-config", machine.File(0o644, document))
+	m.Quiet().Files.Put("/var/lib/cloud/seed/nocloud/network-config", machine.File(0o644, document))
 }
 
 const (

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"openguest/internal/machine"
@@ -11,6 +12,7 @@ import (
 
 // lateNet is a cloud in EC2's old form that has a key from the given question on.
 type lateNet struct {
+	mutex    sync.Mutex // the addresses are asked at the same time
 	files    machine.Files
 	from     int // 0: never
 	asked    int
@@ -18,6 +20,8 @@ type lateNet struct {
 }
 
 func (n *lateNet) Fetch(_ context.Context, r machine.Request) (machine.Response, error) {
+	n.mutex.Lock()
+	defer n.mutex.Unlock()
 	n.asked++
 	n.tooEarly = n.tooEarly || !machine.Exists(n.files, "/run/cloud-init/result.json")
 	if n.from == 0 || n.asked < n.from || !strings.HasSuffix(r.URL, "/2009-04-04/meta-data/public-keys/0/openssh-key") {

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -25,6 +26,7 @@ func (c runningClock) Uptime() time.Duration { return time.Since(c.start) }
 
 // google is a metadata service that people change while it is asked.
 type google struct {
+	mutex    sync.Mutex
 	own      map[string]string // attributes of the instance
 	id       string
 	tag      int
@@ -41,32 +43,58 @@ func newGoogle() *google {
 
 // set changes an attribute; without a value it goes.
 func (g *google) set(name, value string) {
-	g.own[name] = value
-	g.wake()
+	g.change(func() { g.own[name] = value })
 }
 
-func (g *google) wake() {
+// change changes what it answers, which whoever waits is told.
+func (g *google) change(how func()) {
+	g.mutex.Lock()
+	defer g.mutex.Unlock()
+	how()
 	g.tag++
 	close(g.changed)
 	g.changed = make(chan struct{})
 }
 
+// asked is what it was asked so far.
+func (g *google) asked() []string {
+	g.mutex.Lock()
+	defer g.mutex.Unlock()
+	return slices.Clone(g.requests)
+}
+
+// heard notes a question, and returns what is closed once there is something new for it; nil where it is answered at once.
+func (g *google) heard(query string, q url.Values) <-chan struct{} {
+	g.mutex.Lock()
+	defer g.mutex.Unlock()
+	g.requests = append(g.requests, query)
+	if q.Get("wait_for_change") == "true" && q.Get("last_etag") == fmt.Sprint(g.tag) && g.err == nil && !g.deaf {
+		return g.changed
+	}
+	return nil
+}
+
 func (g *google) Fetch(ctx context.Context, r machine.Request) (machine.Response, error) {
 	_, query, _ := strings.Cut(r.URL, "?")
-	g.requests = append(g.requests, query)
 	q, err := url.ParseQuery(query)
 	if err != nil {
 		return machine.Response{}, err
 	}
-	if q.Get("wait_for_change") == "true" && q.Get("last_etag") == fmt.Sprint(g.tag) && g.err == nil && !g.deaf {
+	if changed := g.heard(query, q); changed != nil {
 		hold, _ := time.ParseDuration(q.Get("timeout_sec") + "s")
 		select {
-		case <-g.changed:
+		case <-changed:
 		case <-time.After(hold):
 		case <-ctx.Done():
 			return machine.Response{}, context.Cause(ctx)
 		}
 	}
+	return g.answer(r)
+}
+
+func (g *google) answer(r machine.Request) (machine.Response, error) {
+	g.mutex.Lock()
+	defer g.mutex.Unlock()
 	if g.err != nil {
 		return machine.Response{}, g.err
 	}
@@ -132,8 +160,8 @@ func TestWatch(t *testing.T) {
 		if text := read(t, m, adasKeys); text != "# Added by Google\nssh-ed25519 AAAA1 ada@desk\n" {
 			t.Errorf("the first keys are %q", text)
 		}
-		if want := []string{"alt=json&recursive=true", "alt=json&recursive=true&wait_for_change=true&timeout_sec=60&last_etag=1"}; !slices.Equal(g.requests, want) {
-			t.Errorf("it asked %q, want %q", g.requests, want)
+		if want := []string{"alt=json&recursive=true", "alt=json&recursive=true&wait_for_change=true&timeout_sec=60&last_etag=1"}; !slices.Equal(g.asked(), want) {
+			t.Errorf("it asked %q, want %q", g.asked(), want)
 		}
 		g.set("ssh-keys", "ada:ssh-ed25519 AAAA2 ada@desk")
 		settle()
@@ -148,8 +176,8 @@ func TestWatch(t *testing.T) {
 		if log := read(t, m, "/var/log/cloud-init.log")[before:]; log != "" {
 			t.Errorf("where nothing of ours changed, it did: %s", log)
 		}
-		if len(g.requests) != 3+1+10 {
-			t.Errorf("it asked %d times", len(g.requests))
+		if len(g.asked()) != 3+1+10 {
+			t.Errorf("it asked %d times", len(g.asked()))
 		}
 		g.set("ssh-keys", "")
 		settle()
@@ -189,19 +217,17 @@ func TestWatchSilence(t *testing.T) {
 	g := newGoogle()
 	g.own["ssh-keys"] = "ada:ssh-ed25519 AAAA1 ada@desk"
 	watched(t, g, "", func(m machine.Machine, settle func()) {
-		before := len(g.requests)
-		g.err = &machine.StatusError{URL: "http://169.254.169.254/computeMetadata/v1/", Status: 503}
-		g.wake()
+		before := len(g.asked())
+		g.change(func() { g.err = &machine.StatusError{URL: "http://169.254.169.254/computeMetadata/v1/", Status: 503} })
 		time.Sleep(5 * time.Minute)
 		settle()
-		if n := len(g.requests) - before; n < 5 || n > 15 {
+		if n := len(g.asked()) - before; n < 5 || n > 15 {
 			t.Errorf("in five minutes of silence it asked %d times", n)
 		}
 		if !strings.Contains(read(t, m, adasKeys), "AAAA1") {
 			t.Error("silence took the keys away")
 		}
-		g.own["ssh-keys"] = "ada:ssh-ed25519 AAAA2 ada@desk"
-		g.err = nil
+		g.change(func() { g.own["ssh-keys"], g.err = "ada:ssh-ed25519 AAAA2 ada@desk", nil })
 		time.Sleep(2 * time.Minute)
 		settle()
 		if !strings.Contains(read(t, m, adasKeys), "AAAA2") {
@@ -211,8 +237,7 @@ func TestWatchSilence(t *testing.T) {
 		if strings.Count(log, "answered 503") != 1 || !strings.Contains(log, "the cloud answers again") {
 			t.Errorf("the log says\n%s", log)
 		}
-		g.id = "99"
-		g.set("ssh-keys", "mallory:ssh-ed25519 AAAA3 m")
+		g.change(func() { g.id, g.own["ssh-keys"] = "99", "mallory:ssh-ed25519 AAAA3 m" })
 		settle()
 		if strings.Contains(read(t, m, "/etc/passwd"), "mallory") || !strings.Contains(read(t, m, adasKeys), "AAAA2") {
 			t.Error("another instance's people came, or ours went")
@@ -227,8 +252,7 @@ func TestWatchExpiresUnderAnother(t *testing.T) {
 	watched(t, g, "", func(m machine.Machine, settle func()) {
 		g.set("ssh-keys", fmt.Sprintf(`ada:ssh-ed25519 AAAA1 google-ssh {"userName":"a","expireOn":%q}`, time.Now().Add(90*time.Second).UTC().Format("2006-01-02T15:04:05+0000")))
 		settle()
-		g.id = "99"
-		g.set("ssh-keys", "mallory:ssh-ed25519 AAAA3 m")
+		g.change(func() { g.id, g.own["ssh-keys"] = "99", "mallory:ssh-ed25519 AAAA3 m" })
 		time.Sleep(89 * time.Second)
 		settle()
 		if !strings.Contains(read(t, m, adasKeys), "AAAA1") {
@@ -253,8 +277,7 @@ func TestWatchHalfAnAnswer(t *testing.T) {
 		g := newGoogle()
 		g.own["ssh-keys"] = "ada:ssh-ed25519 AAAA1 ada@desk"
 		watched(t, g, "", func(m machine.Machine, settle func()) {
-			g.body = body
-			g.wake()
+			g.change(func() { g.body = body })
 			time.Sleep(time.Minute)
 			settle()
 			if text, _ := m.Files.Read(adasKeys); !strings.Contains(text, "AAAA1") {
@@ -273,7 +296,7 @@ func TestWatchDeafCloud(t *testing.T) {
 	g.deaf = true
 	watched(t, g, "", func(m machine.Machine, settle func()) {
 		time.Sleep(10 * time.Minute)
-		if n := len(g.requests); n > 20 {
+		if n := len(g.asked()); n > 20 {
 			t.Errorf("it asked %d times in ten minutes", n)
 		}
 	})
@@ -287,7 +310,7 @@ func TestWatchRetries(t *testing.T) {
 		if v := ReadVerdicts(m); len(v) == 0 || v[0].Verdict != module.Failed {
 			t.Errorf("the verdicts are %+v", v)
 		}
-		if _, err := m.Files.Remove("/home/ada"); err != nil {
+		if _, err := m.Quiet().Files.Remove("/home/ada"); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(retryAfter)
@@ -309,8 +332,9 @@ func TestWatchConfiguration(t *testing.T) {
 		if group := read(t, m, "/etc/group"); !strings.Contains(group, ":ada") || strings.Contains(group, "audio:x:29:ada") || strings.Contains(group, "adm:x:4:ada") {
 			t.Errorf("the groups are\n%s", group)
 		}
-		g.own["google-instance-configs"] = "[Daemons]\naccounts_daemon = false\n"
-		g.set("ssh-keys", "")
+		g.change(func() {
+			g.own["google-instance-configs"], g.own["ssh-keys"] = "[Daemons]\naccounts_daemon = false\n", ""
+		})
 		settle()
 		if !machine.Exists(m.Files, adasKeys) {
 			t.Error("it went on though accounts_daemon is false")

@@ -4,11 +4,11 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path"
 	"runtime"
+	"slices"
 	"strings"
 	"unsafe"
 
@@ -114,27 +114,56 @@ func (d *disk) look(p place) (n Node, err error) {
 }
 
 func readlink(folder int, base string) (string, error) {
-	buffer := make([]byte, unix.PathMax)
-	n, err := unix.Readlinkat(folder, base, buffer)
-	if err != nil {
-		return "", err
+	for buffer := make([]byte, 256); ; buffer = make([]byte, 2*len(buffer)) {
+		n, err := unix.Readlinkat(folder, base, buffer)
+		if err != nil {
+			return "", err
+		}
+		if n < len(buffer) {
+			return string(buffer[:n]), nil
+		}
 	}
-	return string(buffer[:n]), nil
 }
 
+// read is the content of a file. It takes few system calls: a boot reads hundreds of small files.
 func (d *disk) read(p place) (content string, err error) {
-	f, err := d.open(p, unix.O_RDONLY, Node{})
-	if err != nil {
+	err = d.near(p, func(folder int, base string) error {
+		fd, err := unix.Openat(folder, base, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_CLOEXEC|unix.O_NOCTTY|unix.O_NONBLOCK, 0)
+		if err != nil {
+			return &fs.PathError{Op: "open", Path: p.name(), Err: err}
+		}
+		defer unix.Close(fd)
+		if content, err = readAll(fd); err != nil {
+			return &fs.PathError{Op: "read", Path: p.name(), Err: err}
+		}
+		return nil
+	})
+	return content, err
+}
+
+// readAll is what is in an open file. The kernel's own files do not say how long they are.
+func readAll(fd int) (string, error) {
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil {
 		return "", err
 	}
-	defer f.Close()
-	if info, err := f.Stat(); err == nil && !info.Mode().IsRegular() {
-		return "", &fs.PathError{Op: "read", Path: p.name(), Err: fmt.Errorf("it is %s", kindOf(Node{Mode: info.Mode()}))}
+	if n := (Node{Mode: modeOf(st.Mode)}); !n.Mode.IsRegular() {
+		return "", fmt.Errorf("it is %s", kindOf(n))
 	}
-	if content, err := io.ReadAll(f); err == nil {
-		return string(content), nil
-	} else {
-		return "", &fs.PathError{Op: "read", Path: p.name(), Err: bare(err)}
+	buffer := make([]byte, 0, min(max(st.Size, 0), 1<<20)+512)
+	for {
+		n, err := unix.Read(fd, buffer[len(buffer):cap(buffer)])
+		switch {
+		case errors.Is(err, unix.EINTR):
+			continue
+		case err != nil:
+			return "", err
+		case n == 0:
+			return string(buffer), nil
+		}
+		if buffer = buffer[:len(buffer)+n]; len(buffer) == cap(buffer) {
+			buffer = slices.Grow(buffer, len(buffer))
+		}
 	}
 }
 

@@ -16,7 +16,7 @@ func Fake(text string, now time.Time) Machine {
 		memory.nodes.add(part)
 	}
 	ledger := &Ledger{}
-	files := walked{&shared{below: memory}, ledger}
+	files := walked{store: &shared{below: memory}, ledger: ledger}
 	clock := fixedClock(now)
 	kernel := offlineKernel{}
 	return Machine{Files: files, Commands: meanings{files, clock, ledger}, Kernel: kernel, Disks: offlineDisks{}, Blocks: FakeBlocks{}, Swap: offlineSwap{}, Net: offlineNet{}, Links: offlineLinks{files.quiet()},

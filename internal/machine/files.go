@@ -44,14 +44,17 @@ func (n Node) Owned(uid, gid int) Node {
 }
 
 // specialBits are the permissions that Go and chmod write differently.
-var specialBits = map[uint32]fs.FileMode{0o4000: fs.ModeSetuid, 0o2000: fs.ModeSetgid, 0o1000: fs.ModeSticky}
+var specialBits = [...]struct {
+	bit  uint32
+	flag fs.FileMode
+}{{0o4000, fs.ModeSetuid}, {0o2000, fs.ModeSetgid}, {0o1000, fs.ModeSticky}}
 
 // Permissions makes a mode of a number as chmod takes it: 04755 sets the user id on execution.
 func Permissions(number uint32) fs.FileMode {
 	mode := fs.FileMode(number & 0o777)
-	for bit, flag := range specialBits {
-		if number&bit != 0 {
-			mode |= flag
+	for _, s := range specialBits {
+		if number&s.bit != 0 {
+			mode |= s.flag
 		}
 	}
 	return mode
@@ -60,9 +63,9 @@ func Permissions(number uint32) fs.FileMode {
 // chmodNumber is the permission part of a mode as chmod takes it.
 func chmodNumber(m fs.FileMode) uint32 {
 	number := uint32(m.Perm())
-	for bit, flag := range specialBits {
-		if m&flag != 0 {
-			number |= bit
+	for _, s := range specialBits {
+		if m&s.flag != 0 {
+			number |= s.bit
 		}
 	}
 	return number
@@ -149,6 +152,9 @@ type place struct {
 	writable bool
 	shared   bool // everybody may make files beside it
 	alone    bool // nobody but root may change the way to it
+
+	node   Node  // what the walk found there, without a file's content
+	absent error // why it found nothing
 }
 
 // name is the place as people write it.
@@ -197,14 +203,15 @@ type store interface {
 type walked struct {
 	store
 	ledger *Ledger
+	ways   *ways // of the running system; nil elsewhere, where a link of root's could lead out of the root
 }
 
 // quiet is the same files without a ledger.
-func (w walked) quiet() walked { return walked{store: w.store} }
+func (w walked) quiet() walked { return walked{store: w.store, ways: w.ways} }
 
 // Look follows the last part only where the name ends in a slash: that asks for the folder that a link leads to.
 func (w walked) Look(name string) (Node, error) {
-	return visit(w, name, strings.HasSuffix(name, "/"), w.look)
+	return visit(w, name, strings.HasSuffix(name, "/"), func(p place) (Node, error) { return p.node, p.absent })
 }
 
 func (w walked) Read(name string) (string, error) { return visit(w, name, true, w.content) }
@@ -229,7 +236,7 @@ func (w walked) Remove(name string) (bool, error) {
 // Put compares, and writes where there is a difference.
 func (w walked) Put(name string, n Node) (bool, error) {
 	return visit(w, name, n.Mode.IsRegular() || n.Mode.IsDir(), func(p place) (bool, error) {
-		old, err := w.get(p)
+		old, err := w.complete(p)
 		switch {
 		case err == nil && old == n || n == gone && errors.Is(err, fs.ErrNotExist):
 			return false, nil
@@ -257,7 +264,7 @@ func (w walked) Put(name string, n Node) (bool, error) {
 // Append adds to a file, or writes into a device.
 func (w walked) Append(name, data string, n Node) error {
 	_, err := visit(w, name, true, func(p place) (bool, error) {
-		old, err := w.look(p)
+		old, err := p.node, p.absent
 		switch {
 		case errors.Is(err, fs.ErrNotExist) && !p.writable:
 			return false, p.refusal()
@@ -279,19 +286,26 @@ func (w walked) Append(name, data string, n Node) error {
 
 // get is the node at a place with its content, or where it leads.
 func (w walked) get(p place) (Node, error) {
-	n, err := w.look(p)
-	if err == nil && n.Mode.IsRegular() {
+	p.node, p.absent = w.look(p)
+	return w.complete(p)
+}
+
+// complete is what the walk found at a place, with its content.
+func (w walked) complete(p place) (n Node, err error) {
+	if n = p.node; p.absent == nil && n.Mode.IsRegular() {
 		n.Data, err = w.content(p)
+		return n, err
 	}
-	return n, err
+	return n, p.absent
 }
 
 // content is what is in the file at a place, if whose rights count there may read it.
 func (w walked) content(p place) (string, error) {
-	if p.uid != 0 {
-		if n, err := w.look(p); err == nil && !p.may(0o4, n) {
-			return "", &fs.PathError{Op: "read", Path: p.name(), Err: fs.ErrPermission}
-		}
+	switch {
+	case p.absent != nil:
+		return "", p.absent
+	case p.uid != 0 && !p.may(0o4, p.node):
+		return "", &fs.PathError{Op: "read", Path: p.name(), Err: fs.ErrPermission}
 	}
 	return w.read(p)
 }
@@ -301,50 +315,80 @@ func (w walked) isEmpty(p place) bool {
 	return err == nil && len(names) == 0
 }
 
-// visit does something where name leads. A link is followed only while every folder so far is root's alone. Each name on the
-// way is looked at once: a boot takes thousands of these steps.
+// visit does something where name leads.
 func visit[T any](w walked, name string, follow bool, do func(place) (T, error)) (none T, err error) {
-	at, alone, links := place{path: "."}, true, 0
-	folder, err := w.look(at)
+	p, err := w.walk(name, follow)
 	if err != nil {
 		return none, err
 	}
-	for todo := split(name); len(todo) > 0; {
-		if !folder.Mode.IsDir() {
-			return none, &fs.PathError{Op: "look", Path: at.name(), Err: errNotFolder}
+	return do(p)
+}
+
+// walk is the place where name leads. A link is followed only while every folder so far is root's alone. Each name on the way is
+// looked at once: a boot takes thousands of these steps.
+func (w walked) walk(name string, follow bool) (place, error) {
+	at, todo, err := w.start(name)
+	if err != nil {
+		return at, err
+	}
+	for links := 0; len(todo) > 0; {
+		if !at.node.Mode.IsDir() {
+			return at, &fs.PathError{Op: "look", Path: at.name(), Err: errNotFolder}
 		}
-		trusted := folder.UID == 0 || folder.UID == w.self()
-		if at.uid == 0 && !trusted {
-			at.uid, at.gid = folder.UID, folder.GID
+		at.enter(w.self())
+		folder, last := at, len(todo) == 1
+		if last && links == 0 {
+			w.ways.keep(at)
 		}
-		alone = alone && trusted && folder.Mode&0o022 == 0
-		at.writable, at.shared = at.may(0o2, folder), folder.Mode&0o002 != 0
-		at.alone = alone
-		next, last := at, len(todo) == 1
-		next.path = within(at.path, todo[0])
-		node, err := w.look(next)
-		if err != nil && !(last && errors.Is(err, fs.ErrNotExist)) {
-			return none, err
+		at.path = within(folder.path, todo[0])
+		at.node, at.absent = w.look(at)
+		if at.absent != nil && !(last && errors.Is(at.absent, fs.ErrNotExist)) {
+			return at, at.absent
 		}
-		if todo = todo[1:]; node.Mode.Type() != fs.ModeSymlink || last && !follow {
-			at, folder = next, node
+		if todo = todo[1:]; at.node.Mode.Type() != fs.ModeSymlink || last && !follow {
 			continue
 		}
 		if links++; links > 40 {
-			return none, fmt.Errorf("%s: too many links on the way", next.name())
+			return at, fmt.Errorf("%s: too many links on the way", at.name())
 		}
-		if !alone {
-			return none, fmt.Errorf("%s is a link in a folder that others than root may write; it is not followed", next.name())
+		if !at.alone {
+			return at, fmt.Errorf("%s is a link in a folder that others than root may write; it is not followed", at.name())
 		}
-		if path.IsAbs(node.Data) {
-			at.path = "."
-			if folder, err = w.look(at); err != nil {
-				return none, err
+		todo = append(targetParts(at.node.Data), todo...)
+		if path.IsAbs(at.node.Data) {
+			folder.path = "."
+			if folder.node, err = w.look(folder); err != nil {
+				return folder, err
 			}
 		}
-		todo = append(targetParts(node.Data), todo...)
+		at = folder
 	}
-	return do(at)
+	return at, nil
+}
+
+// start is where the walk to a name begins, and what is left of the way: its last part, where the way to its folder is known, and
+// else all of it.
+func (w walked) start(name string) (at place, todo []string, err error) {
+	way := wayTo(name)
+	at.path, at.alone = path.Dir(way), true
+	if w.ways.has(at.path) {
+		if at.node, err = w.look(at); err == nil && at.node.Mode.IsDir() {
+			return at, []string{path.Base(way)}, nil
+		}
+	}
+	at.path = "."
+	at.node, err = w.look(at)
+	return at, strings.Split(way, "/"), err
+}
+
+// enter takes account of whose the folder is that the walk has come to.
+func (p *place) enter(self int) {
+	trusted := p.node.UID == 0 || p.node.UID == self
+	if p.uid == 0 && !trusted {
+		p.uid, p.gid = p.node.UID, p.node.GID
+	}
+	p.alone = p.alone && trusted && p.node.Mode&0o022 == 0
+	p.writable, p.shared = p.may(0o2, p.node), p.node.Mode&0o002 != 0
 }
 
 // within is the place of a part in a folder; ".." is the folder that it is in, and nothing is above the root.
@@ -371,8 +415,17 @@ func targetParts(target string) (parts []string) {
 }
 
 // split cuts a name below the root into its parts; the root itself is ".".
-func split(name string) []string {
-	return strings.Split(path.Join(".", path.Clean("/" + name)[1:]), "/")
+func split(name string) []string { return strings.Split(wayTo(name), "/") }
+
+// wayTo is a name as it is below the root, without a slash at its beginning; the root itself is ".".
+func wayTo(name string) string {
+	if !strings.HasPrefix(name, "/") {
+		name = "/" + name
+	}
+	if name = path.Clean(name)[1:]; name == "" {
+		return "."
+	}
+	return name
 }
 
 // isDevice says that what is there is written into, and never replaced.

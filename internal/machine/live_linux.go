@@ -26,7 +26,7 @@ func LiveWithin(limit time.Duration) (Machine, error) {
 	}
 	store.label = policyLabels(walked{store: store})
 	ledger := &Ledger{}
-	files := walked{store, ledger}
+	files := walked{store: store, ledger: ledger, ways: &ways{}}
 	kernel := liveKernel{ledger}
 	return Machine{Files: files, Commands: newPrograms(files, ledger, limit), Kernel: kernel, Disks: liveDisks{files: files.quiet()}, Blocks: liveBlocks{files.quiet(), ledger}, Swap: liveSwap{store, files}, Net: newLiveNet(files),
 		Links: liveLinks{files.quiet(), ledger}, Serial: liveSerial{}, Init: systemd{}, Clock: liveClock{}, Facts: NewFacts(files, kernel), Ledger: ledger}, nil
@@ -39,7 +39,7 @@ func Tree(dir string) (Machine, error) {
 		return Machine{}, err
 	}
 	ledger := &Ledger{}
-	files := walked{store, ledger}
+	files := walked{store: store, ledger: ledger}
 	store.label = policyLabels(files)
 	kernel := offlineKernel{}
 	return Machine{Files: files, Commands: meanings{files, liveClock{}, ledger}, Kernel: kernel, Disks: offlineDisks{}, Blocks: offlineBlocks{}, Swap: offlineSwap{}, Net: newLiveNet(files),

@@ -16,7 +16,7 @@ import (
 func Plan(m Machine) (Machine, *Changes) {
 	c := &Changes{real: m, nodes: nodes{}, growing: map[string]*strings.Builder{}, ledger: &Ledger{}}
 	p := m
-	p.Files, p.Commands, p.Kernel, p.Ledger = walked{c, c.ledger}, planned{c}, &planKernel{below: m.Kernel, ledger: c.ledger}, c.ledger
+	p.Files, p.Commands, p.Kernel, p.Ledger = walked{store: c, ledger: c.ledger}, planned{c}, &planKernel{below: m.Kernel, ledger: c.ledger}, c.ledger
 	p.Swap = planSwap{c, m.Swap}
 	p.Blocks = &planBlocks{Changes: c, disks: map[string]*Rewrite{}, grown: map[string]bool{}}
 	p.Links, p.Init = &planLinks{below: m.Links, ledger: c.ledger}, noInit{}
@@ -149,7 +149,7 @@ func (c planned) Ask(ctx context.Context, q Question) (string, error) {
 	if !slices.ContainsFunc(q.Reads, c.changed) {
 		return c.real.Commands.Ask(ctx, q)
 	}
-	answer, err := q.from(walked{c, nil}, ErrUnknown)
+	answer, err := q.from(walked{store: c}, ErrUnknown)
 	if !errors.Is(err, ErrNone) {
 		return answer, err
 	}
@@ -183,7 +183,7 @@ func (c planned) Do(_ context.Context, change Change) error {
 		return nil
 	}
 	return c.ledger.during(change.Argv, func() error {
-		return change.Means(walked{c, c.ledger}, c.real.Clock.Now())
+		return change.Means(walked{store: c, ledger: c.ledger}, c.real.Clock.Now())
 	})
 }
 

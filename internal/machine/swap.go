@@ -42,7 +42,7 @@ func newSwap(w walked, s Swap, name string, size int64, do func(p place, size in
 		return false, fmt.Errorf("make the swap file %s: %d bytes are too few; give it at least %d", name, size, minSwap*page)
 	}
 	return visit(w, name, false, func(p place) (bool, error) {
-		n, err := w.look(p)
+		n, err := p.node, p.absent
 		switch {
 		case err == nil:
 			return false, keepSwap(s, p, n)
@@ -100,7 +100,7 @@ func (s planSwap) Holds(name string) (bool, error) {
 }
 
 func (s planSwap) Make(name string, size int64) (bool, error) {
-	return newSwap(walked{s.Changes, s.ledger}, s, name, size, func(p place, _ int64) error {
+	return newSwap(walked{store: s.Changes, ledger: s.ledger}, s, name, size, func(p place, _ int64) error {
 		s.nodes[p.path] = File(0o600, "")
 		return nil
 	})

@@ -20,7 +20,7 @@ func swapIn(t *testing.T) (liveSwap, string, *Ledger) {
 		t.Fatal(err)
 	}
 	ledger := &Ledger{}
-	return liveSwap{store, walked{store, ledger}}, dir, ledger
+	return liveSwap{store, walked{store: store, ledger: ledger}}, dir, ledger
 }
 
 // Row M14. The kernel refuses a swap file with holes, and one that others may read shows them what programs had in memory.

@@ -102,6 +102,8 @@ type Engine struct {
 	distro  *module.Distro
 	now     *instance.Instance
 
+	nics []machine.NIC // the machine's network interfaces; nil where they are to be looked at anew
+
 	isCached  bool // now is what we remembered: the cloud was not asked at this boot
 	isAwaited bool // the network was waited for
 

@@ -39,6 +39,7 @@ func (e *Engine) awaitLinks(ctx context.Context, m *network.Model) (state machin
 	if waited {
 		e.log.Log(module.Debug, "net: waited %.3f seconds for expected net devices", (e.machine.Clock.Uptime() - start).Seconds())
 	}
+	e.forgetOthers(state, waited)
 	certain = !errors.Is(err, machine.ErrOffline) && !errors.Is(err, machine.ErrUnknown)
 	if err != nil {
 		if state, err = e.machine.Links.State(); err != nil {
@@ -47,6 +48,16 @@ func (e *Engine) awaitLinks(ctx context.Context, m *network.Model) (state machin
 		}
 	}
 	return state, certain
+}
+
+// forgetOthers has the host looked at anew where it may have other interfaces, or under other names, than when that was done.
+func (e *Engine) forgetOthers(s machine.LinkState, waited bool) {
+	isGone := func(n machine.NIC) bool {
+		return !slices.ContainsFunc(s.Links, func(l machine.NetLink) bool { return l.Name == n.Name })
+	}
+	if waited || len(e.nics) != len(s.Links) || slices.ContainsFunc(e.nics, isGone) {
+		e.nics = nil
+	}
 }
 
 // isUdevBusy says that udev has events in its queue, or has not begun with what the kernel found before it: the loopback would have
@@ -101,6 +112,7 @@ func (e *Engine) renameLinks(m *network.Model, state machine.LinkState) {
 	if len(changes) == 0 {
 		return
 	}
+	e.nics = nil
 	if _, err := e.machine.Links.Apply(changes...); err != nil {
 		e.log.Log(module.Warning, "Failed to rename devices: %v", err)
 	}

@@ -22,6 +22,7 @@ func networkRecord() string { return path.Join(OwnState, "network.json") }
 // configureNetwork writes the network's files where that is due, and in the network stage brings the network up. isNew
 // says that this is another instance than at the last boot.
 func (e *Engine) configureNetwork(ctx context.Context, isNew bool) (errs []string) {
+	e.nics = nil
 	text, ok := e.networkText(ctx)
 	if !ok {
 		return nil
@@ -68,7 +69,7 @@ func (e *Engine) isOnOtherHardware(record network.Record) bool {
 	if e.stage != Local || len(record.MACs) == 0 {
 		return false
 	}
-	for _, nic := range e.machine.Facts.NICs() {
+	for _, nic := range e.networkHost().NICs {
 		if slices.Contains(record.MACs, nic.MAC) {
 			return false
 		}
@@ -129,7 +130,7 @@ func (e *Engine) applyNetwork(ctx context.Context, text networkText, record netw
 			return err
 		}
 		e.log.Log(module.Warning, "%v; the network is what is assumed where nobody describes it", err)
-		document, why := network.Fallback(e.machine.Facts.NICs())
+		document, why := network.Fallback(e.networkHost().NICs)
 		text = networkText{from: "fallback", kind: "v2", document: document, why: why}
 	}
 	// The description is read anew each time that what it is about has changed: cards that came only now, and their names.
@@ -165,7 +166,13 @@ func (e *Engine) bringsUp() bool {
 	return e.stage != Local && !e.base.Get("disable_network_activation").Truth(false)
 }
 
-func (e *Engine) networkHost() network.Host { return network.Host{NICs: e.machine.Facts.NICs()} }
+// networkHost is what the description may be about. It is looked at once, and again after it may have changed.
+func (e *Engine) networkHost() network.Host {
+	if e.nics == nil {
+		e.nics = e.machine.Facts.NICs()
+	}
+	return network.Host{NICs: e.nics}
+}
 
 // checkNetwork says, as cloud-init does, that what somebody wrote is not as the schema wants it: a key that is spelled wrongly is read
 // by nobody. On a machine with netplan a document of version 2 may have more than the schema knows.

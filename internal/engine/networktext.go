@@ -77,7 +77,7 @@ func (e *Engine) networkText(ctx context.Context) (text networkText, ok bool) {
 		return text, e.noNetwork("disable_fallback_netcfg")
 	}
 	e.awaitLinks(ctx, nil)
-	document, why := network.Fallback(e.machine.Facts.NICs())
+	document, why := network.Fallback(e.networkHost().NICs)
 	if document == nil {
 		e.log.Log(module.Debug, "no network is assumed: %s", why)
 		return text, e.noNetwork("fallback")
@@ -146,6 +146,9 @@ func (e *Engine) initramfsText() *conf.Value {
 
 // kernelIP is the kernel's command line, where it says how an interface gets an address; nil where it does not.
 func (e *Engine) kernelIP() *conf.Value {
+	if !strings.Contains(e.commandLine(), "ip=") {
+		return nil
+	}
 	document := conf.Of(e.commandLine(), conf.Origin{Part: "kernel command line"})
 	if _, _, err := network.Read("ip", document, e.networkHost()); err != nil {
 		return nil

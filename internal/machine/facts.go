@@ -182,21 +182,13 @@ func (f *Facts) NICs() (all []NIC) {
 }
 
 // device are the attributes of a device of a class, in the folder that its link leads to: each attribute costs the way to it.
-func device(files Files, class, name string) attributes {
-	a := attributes{files, class + "/" + name}
-	if link, err := files.Look(a.folder); err == nil && link.Mode.Type() == fs.ModeSymlink {
-		a.folder = path.Join(class, link.Data)
-	}
-	return a
-}
+func device(files Files, class, name string) attributes { return attributes{files, class}.in(name) }
 
 func readNIC(a attributes, name string) NIC {
 	assigned := a.text("name_assign_type")
-	return NIC{
+	n := NIC{
 		Name:           name,
 		MAC:            strings.ToLower(a.text("address")),
-		Driver:         a.target("device/driver"),
-		DeviceID:       a.text("device/device"),
 		Operstate:      a.text("operstate"),
 		Master:         a.target("master"),
 		AddrAssignType: int(a.number("addr_assign_type")),
@@ -208,8 +200,12 @@ func readNIC(a attributes, name string) NIC {
 		Loopback:       name == "lo" || a.text("type") == "772", // ARPHRD_LOOPBACK
 		Renamed:        assigned == "3" || assigned == "4",
 		Dormant:        a.text("dormant") == "1",
-		Standby:        hasFeature(a.text("device/features"), 62),
 	}
+	if !n.Virtual {
+		device := a.in("device")
+		n.Driver, n.DeviceID, n.Standby = device.target("driver"), device.text("device"), hasFeature(device.text("features"), 62)
+	}
+	return n
 }
 
 // hasFeature reads virtio's list of features, a digit for each.
@@ -267,6 +263,15 @@ func blockDevice(files Files, name string) BlockDevice {
 type attributes struct {
 	files  Files
 	folder string
+}
+
+// in are the attributes in a folder below, or in the one that a link there leads to.
+func (a attributes) in(name string) attributes {
+	inner := attributes{a.files, a.folder + "/" + name}
+	if link, err := a.files.Look(inner.folder); err == nil && link.Mode.Type() == fs.ModeSymlink {
+		inner.folder = path.Join(a.folder, link.Data)
+	}
+	return inner
 }
 
 func (a attributes) has(name string) bool { return Exists(a.files, a.folder+"/"+name) }

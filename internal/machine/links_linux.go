@@ -15,9 +15,14 @@ import (
 type liveLinks struct {
 	files  walked
 	ledger *Ledger
+	known  *knownLinks
 }
 
-func (l liveLinks) withoutLedger() Links { return liveLinks{files: l.files} }
+func newLiveLinks(files walked, ledger *Ledger) liveLinks {
+	return liveLinks{files, ledger, &knownLinks{links: map[int]knownLink{}}}
+}
+
+func (l liveLinks) withoutLedger() Links { return liveLinks{files: l.files, known: l.known} }
 
 // Apply compares each change with how things are when its turn comes.
 func (l liveLinks) Apply(changes ...LinkChange) (undo func() error, err error) {
@@ -195,9 +200,8 @@ func (l liveLinks) Wait(ctx context.Context, until func(LinkState) bool) (LinkSt
 		return LinkState{}, err
 	}
 	defer stop()
-	known := map[int]NetLink{}
 	for {
-		s, err := l.look(known)
+		s, err := l.State()
 		if err != nil || until(s) {
 			return s, err
 		}

@@ -9,15 +9,13 @@ import (
 	"sort"
 	"strconv"
 	"strings"
+	"sync"
 
 	"golang.org/x/sys/unix"
 )
 
 // State asks the kernel for links, addresses and routes, and /sys for what their devices are.
-func (l liveLinks) State() (LinkState, error) { return l.look(map[int]NetLink{}) }
-
-// look asks the kernel anew, and /sys only for the devices of links that are not known: it takes far longer.
-func (l liveLinks) look(known map[int]NetLink) (LinkState, error) {
+func (l liveLinks) State() (LinkState, error) {
 	n, err := openNetlink()
 	if err != nil {
 		return LinkState{}, err
@@ -25,13 +23,30 @@ func (l liveLinks) look(known map[int]NetLink) (LinkState, error) {
 	defer n.close()
 	s, err := n.state()
 	for i := range s.Links {
-		link := &s.Links[i]
-		if known[link.Index].Name != link.Name || !known[link.Index].Settled {
-			known[link.Index] = l.describe(*link)
-		}
-		link.device(known[link.Index])
+		s.Links[i].device(l.described(s.Links[i]))
 	}
 	return s, err
+}
+
+// knownLinks are links by their index, as they were described. To ask /sys about a device takes far longer than to ask the kernel for
+// all links.
+type knownLinks struct {
+	mu    sync.Mutex
+	links map[int]knownLink
+}
+
+type knownLink struct{ seen, described NetLink }
+
+// described is the description of a link. It is made anew until udev is done with the link, and where the link has become another.
+func (l liveLinks) described(link NetLink) NetLink {
+	l.known.mu.Lock()
+	defer l.known.mu.Unlock()
+	k, ok := l.known.links[link.Index]
+	if !ok || !k.described.Settled || k.seen.Name != link.Name || k.seen.MAC != link.MAC || k.seen.Master != link.Master {
+		k = knownLink{link, l.describe(link)}
+		l.known.links[link.Index] = k
+	}
+	return k.described
 }
 
 // state is all that the kernel says, without the devices.
@@ -122,7 +137,7 @@ func macIn(b []byte) string { return net.HardwareAddr(b).String() }
 
 // describe adds what /sys says about the device of a link. A /sys of another network namespace says nothing.
 func (l liveLinks) describe(link NetLink) NetLink {
-	a := attributes{l.files, "/sys/class/net/" + link.Name}
+	a := device(l.files, "/sys/class/net", link.Name)
 	link.Settled = !Exists(l.files, "/run/udev/control")
 	if int(a.number("ifindex")) != link.Index {
 		return link

@@ -29,7 +29,7 @@ func LiveWithin(limit time.Duration) (Machine, error) {
 	files := walked{store: store, ledger: ledger, ways: &ways{}}
 	kernel := liveKernel{ledger}
 	return Machine{Files: files, Commands: newPrograms(files, ledger, limit), Kernel: kernel, Disks: liveDisks{files: files.quiet()}, Blocks: liveBlocks{files.quiet(), ledger}, Swap: liveSwap{store, files}, Net: newLiveNet(files),
-		Links: liveLinks{files.quiet(), ledger}, Serial: liveSerial{}, Init: systemd{}, Clock: liveClock{}, Facts: NewFacts(files, kernel), Ledger: ledger}, nil
+		Links: newLiveLinks(files.quiet(), ledger), Serial: liveSerial{}, Init: systemd{}, Clock: liveClock{}, Facts: NewFacts(files, kernel), Ledger: ledger}, nil
 }
 
 // Tree is the root of a system that is not running.

@@ -20,7 +20,7 @@ E:ID_RENAMING=1
 -- /run/udev/data/n4 --
 E:ID_NET_NAME_PATH=enp3s0
 `, time.Unix(0, 0))
-	l := liveLinks{files: m.Files.(walked)}
+	l := newLiveLinks(m.Files.(walked), nil)
 	for index, want := range map[int]bool{2: true, 3: false, 4: false, 5: false} {
 		if got := l.isSettled(index); got != want {
 			t.Errorf("link %d: %v", index, got)

@@ -114,6 +114,15 @@ func TestOrderingEdges(t *testing.T) {
 	}
 }
 
+// Homes may be on a disk of their own: who is given one before it is mounted loses it.
+func TestUsersAreMadeWhereHomesAre(t *testing.T) {
+	for _, unit := range []string{"systemd/cloud-init-network.service", "rpm/cloud-init-network.service"} {
+		if got := values(t, unit, "After"); !slices.Contains(got, "local-fs.target") {
+			t.Errorf("%s is after %v, and not after local-fs.target", unit, got)
+		}
+	}
+}
+
 // A machine without a network would wait for it for two minutes, and who cannot log in cannot mend that.
 func TestNoUnitWaitsForTheNetworkBeforeLogins(t *testing.T) {
 	units, err := filepath.Glob(dist + "/*/*.service")

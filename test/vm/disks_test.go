@@ -23,15 +23,21 @@ mounts:
   - [data.1, none, swap, sw]
   - [data.2, /srv/data]
 swap: {filename: /var/swap, size: 64M}
+users: [default, {name: ada}]
 `
+
+// homesDisk has the image's homes on a third disk, which is formatted when it is mounted for the first time.
+const homesDisk = "LABEL=root / ext4 rw,discard,errors=remount-ro 0 1\n/dev/vdc /home ext4 x-systemd.makefs 0 2\n"
 
 // A new machine has its disks as its owner wants them when its first boot has ended, and as they were after a restart.
 func TestDisks(t *testing.T) {
 	t.Parallel()
 	c := machine(t, "bookworm", "nocloud", dataDisk)
-	c.Disks, c.RootSize = []string{"1G"}, "10G"
+	c.Disks, c.RootSize = []string{"1G", "256M"}, "10G"
+	c.Files = append(c.Files, vm.File{Name: "/etc/fstab", Data: []byte(homesDisk)})
 	m := start(t, c)
 	booted(t, m)
+	t.Run("homes", func(t *testing.T) { homeIsOnItsDisk(t, m) })
 	t.Run("the root grows", func(t *testing.T) { rootGrows(t, m) })
 	t.Run("data disk", func(t *testing.T) { dataDiskIsUsed(t, m) })
 	const kept = "cat /srv/data/file /etc/fstab; sfdisk --dump /dev/vda; grep -c \"'/' resized: changed\" /var/log/cloud-init.log; dmesg | grep -ci 'ext4-fs error' || true"
@@ -55,6 +61,13 @@ func dataDiskIsUsed(t *testing.T, m *vm.Machine) {
 		t.Errorf("there is\n%s\nwant\n%s\n%s", out, want, ask(t, m, "cat /etc/fstab; lsblk -f; openguest status --long; grep -v DEBUG /var/log/cloud-init.log | tail -n 30"))
 	}
 	ask(t, m, "sfdisk --verify /dev/vdb")
+}
+
+// Who is given a home before the disk for homes is mounted has an empty one that belongs to root afterwards, and ssh takes no key there.
+func homeIsOnItsDisk(t *testing.T, m *vm.Machine) {
+	if out := ask(t, m, "stat -c '%U %m' /home/ada /home/ada/.profile"); out != "ada /home\nada /home\n" {
+		t.Errorf("ada's home and a file of its are whose, and mounted where:\n%s\n%s", out, ask(t, m, "ls -la /home /home/ada; systemctl status home.mount cloud-init-network --no-pager"))
+	}
 }
 
 // Rows M05 and M09, and row 56 of the GCE table. The image has 2 GiB and the disk 10: after the boot the mounted ext4 has them, with no

@@ -26,9 +26,10 @@ type process struct {
 }
 
 // fast is the kernel command line that saves an emulated machine the most time. A quiet console costs nothing to find out with:
-// the kernel's messages are in the journal.
+// the kernel's messages are in the journal. QEMU translates a program again at each address that it is loaded to: without norandmaps
+// that is every time that it starts.
 const fast = "quiet loglevel=3 mitigations=off audit=0 nokaslr cryptomgr.notests no_timer_check tsc=reliable rcupdate.rcu_expedited=1 " +
-	"fsck.mode=skip random.trust_cpu=on 8250.nr_uarts=1 noresume apparmor=0 systemd.show_status=false"
+	"fsck.mode=skip norandmaps random.trust_cpu=on 8250.nr_uarts=1 noresume apparmor=0 systemd.show_status=false"
 
 // hotplugPorts is how many PCI devices can be added while the machine runs: buses hot0, hot1 and so on.
 const hotplugPorts = 4

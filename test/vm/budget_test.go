@@ -10,7 +10,7 @@ import (
 func TestBootBudget(t *testing.T) {
 	t.Parallel()
 	const user = "#cloud-config\nusers: [{name: maria, ssh_authorized_keys: [%q]}]\nssh_genkeytypes: [ed25519]\n"
-	c := machine(t, "bookworm", "nocloud", fmt.Sprintf(user, newKey(t).Authorized()))
+	c := wholeMachine(t, "bookworm", "nocloud", fmt.Sprintf(user, newKey(t).Authorized()))
 	c.Counted = true
 	m := start(t, c)
 	booted(t, m)

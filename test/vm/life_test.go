@@ -19,7 +19,7 @@ type life struct {
 func TestLife(t *testing.T) {
 	t.Parallel()
 	key := newKey(t)
-	c := machine(t, "bookworm", "nocloud", allKeys(userData(key)))
+	c := wholeMachine(t, "bookworm", "nocloud", allKeys(userData(key)))
 	c.Files = append(c.Files, secondMaker)
 	l := &life{m: start(t, c), key: key}
 	booted(t, l.m)

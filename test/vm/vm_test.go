@@ -115,8 +115,16 @@ func image(t *testing.T, release string) *vm.Image {
 	return i
 }
 
-// machine is a configuration with the guest in it.
+// machine is a configuration with the guest in it, of a system that has nothing but what the tests look at.
 func machine(t *testing.T, release, cloud, userData string) vm.Config {
+	t.Helper()
+	c := wholeMachine(t, release, cloud, userData)
+	c.Files = append(c.Files, lean()...)
+	return c
+}
+
+// wholeMachine is a configuration with the guest in it, of a system as the image has it.
+func wholeMachine(t *testing.T, release, cloud, userData string) vm.Config {
 	t.Helper()
 	t.Logf("a machine of %s in the cloud %s", release, cloud)
 	c := vm.Config{Image: image(t, release)}
@@ -131,7 +139,6 @@ func machine(t *testing.T, release, cloud, userData string) vm.Config {
 	if c.Files, err = hostcli.InstalledGuest(filepath.Join(dir, "openguest")); err != nil {
 		t.Fatal(err)
 	}
-	c.Files, c.Kernel = append(c.Files, lean()...), append(c.Kernel, leanKernel)
 	return c
 }
 
@@ -163,9 +170,6 @@ ExecStart=-udevadm trigger --type=devices --action=add --sysname-match=ttyS0 --s
 // leanLibraries loads the C library before other libraries, so that it lies at the same address in all programs. QEMU translates code
 // anew for each address where it finds it, which is half of what a boot costs.
 const leanLibraries = "libc.so.6\n"
-
-// leanKernel has programs lie at the same addresses each time, for the same reason.
-const leanKernel = "norandmaps"
 
 // lean are files that take out of a system what takes an emulated processor seconds and changes nothing for what is tested here.
 func lean() []vm.File {

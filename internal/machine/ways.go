@@ -1,9 +1,14 @@
 package machine
 
-import "sync"
+import (
+	"slices"
+	"strings"
+	"sync"
+)
 
-// ways are the folders to which the walk found no link and nobody but root who may change the way. Only root could have made one of
-// them another since, and so the next walk may begin there; the folder itself is looked at anew.
+// ways are the folders of the kernel to which the walk came without a link. Nobody else makes a name there or moves one, whoever a folder
+// is given to, and so the next walk may begin there; the folder itself is looked at anew. Anywhere else root may give a folder on the
+// way to somebody at any moment, who may put a link in the place of what is in it.
 type ways struct {
 	mu    sync.Mutex
 	known map[string]bool
@@ -21,7 +26,7 @@ func (w *ways) has(folder string) bool {
 
 // keep remembers the way to a folder that the walk has come to without a link.
 func (w *ways) keep(folder place) {
-	if w == nil || !folder.alone || folder.path == "." {
+	if w == nil || !folder.alone || !isKernels(folder.path) {
 		return
 	}
 	w.mu.Lock()
@@ -30,4 +35,11 @@ func (w *ways) keep(folder place) {
 		w.known = map[string]bool{}
 	}
 	w.known[folder.path] = true
+}
+
+// kernelFolders hold what the kernel says of devices. Other folders of /sys have file systems mounted in them in which people make names.
+var kernelFolders = []string{"sys/block", "sys/bus", "sys/class", "sys/dev", "sys/devices", "sys/firmware"}
+
+func isKernels(name string) bool {
+	return slices.ContainsFunc(kernelFolders, func(f string) bool { return name == f || strings.HasPrefix(name, f+"/") })
 }

@@ -128,6 +128,7 @@ func (e *Engine) plugTries(ctx context.Context, card machine.NetLink) (err error
 
 // plug asks once.
 func (e *Engine) plug(ctx context.Context, card machine.NetLink) error {
+	e.nics = nil // the card may have got its name since it was asked last
 	stage := source.Network
 	if e.now.Mode == "local" {
 		stage = source.Local

@@ -37,12 +37,13 @@ type knownLinks struct {
 
 type knownLink struct{ seen, described NetLink }
 
-// described is the description of a link. It is made anew until udev is done with the link, and where the link has become another.
+// described is the description of a link. It is made anew until udev is done with the link, and where the link has become another. Where
+// there was no udev yet, there may be one by now.
 func (l liveLinks) described(link NetLink) NetLink {
 	l.known.mu.Lock()
 	defer l.known.mu.Unlock()
 	k, ok := l.known.links[link.Index]
-	if !ok || !k.described.Settled || k.seen.Name != link.Name || k.seen.MAC != link.MAC || k.seen.Master != link.Master {
+	if !ok || !k.described.Settled || !l.isSettled(k.described) || k.seen.Name != link.Name || k.seen.MAC != link.MAC || k.seen.Master != link.Master {
 		k = knownLink{link, l.describe(link)}
 		l.known.links[link.Index] = k
 	}
@@ -138,7 +139,7 @@ func macIn(b []byte) string { return net.HardwareAddr(b).String() }
 // describe adds what /sys says about the device of a link. A /sys of another network namespace says nothing.
 func (l liveLinks) describe(link NetLink) NetLink {
 	a := device(l.files, "/sys/class/net", link.Name)
-	link.Settled = !Exists(l.files, "/run/udev/control")
+	link.Settled = !l.hasUdev()
 	if int(a.number("ifindex")) != link.Index {
 		return link
 	}
@@ -149,7 +150,7 @@ func (l liveLinks) describe(link NetLink) NetLink {
 	if link.PermanentMAC == "" && link.AddrAssignType == 0 && !link.Virtual {
 		link.PermanentMAC = link.MAC // kernels before 5.6 do not say it
 	}
-	link.Settled = link.Settled || link.Virtual || l.isSettled(link.Index)
+	link.Settled = l.isSettled(link)
 	return link
 }
 
@@ -161,12 +162,17 @@ func (l *NetLink) device(from NetLink) {
 	l.Master, l.Dormant, l.Loopback = now.Master, now.Dormant, now.Loopback
 }
 
-// isSettled says that udev has seen a link through, and given it its name. It notes that in a database of its own; the
-// lines that matter are "I:" and "E:ID_RENAMING=1".
-func (l liveLinks) isSettled(index int) bool {
-	text, _ := l.files.Read("/run/udev/data/n" + strconv.Itoa(index))
+// isSettled says that udev has seen a link through, and given it its name, or that there is no udev, or nothing to name. It notes that
+// in a database of its own; the lines that matter are "I:" and "E:ID_RENAMING=1".
+func (l liveLinks) isSettled(link NetLink) bool {
+	if link.Virtual || !l.hasUdev() {
+		return true
+	}
+	text, _ := l.files.Read("/run/udev/data/n" + strconv.Itoa(link.Index))
 	return strings.Contains("\n"+text, "\nI:") && !strings.Contains(text, "E:ID_RENAMING=1\n")
 }
+
+func (l liveLinks) hasUdev() bool { return Exists(l.files, "/run/udev/control") }
 
 // at is the link of an index; nil where there is none.
 func (s *LinkState) at(index int) *NetLink {

@@ -22,8 +22,29 @@ E:ID_NET_NAME_PATH=enp3s0
 `, time.Unix(0, 0))
 	l := newLiveLinks(m.Files.(walked), nil)
 	for index, want := range map[int]bool{2: true, 3: false, 4: false, 5: false} {
-		if got := l.isSettled(index); got != want {
+		if got := l.isSettled(NetLink{Index: index}); got != want {
 			t.Errorf("link %d: %v", index, got)
+		}
+	}
+}
+
+// A link that was looked at before udev began is not known for good: udev may be about to rename it.
+func TestUdevBeginsLater(t *testing.T) {
+	m := Fake("-- /sys/class/net/eth0/ifindex --\n2\n-- /sys/class/net/eth0/device/x --\n", time.Unix(0, 0))
+	l := newLiveLinks(m.Files.(walked), nil)
+	link := NetLink{NIC: NIC{Name: "eth0"}, Index: 2}
+	for _, step := range []struct {
+		name, text string
+		settled    bool
+	}{{"run/other", "", true}, {"run/udev/control", "", false}, {"run/udev/data/n2", "I:1\n", true}} {
+		if err := MakeFolders(m.Files, "/run/udev/data", Folder(0o755)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := m.Files.Put(step.name, File(0o644, step.text)); err != nil {
+			t.Fatal(err)
+		}
+		if got := l.described(link).Settled; got != step.settled {
+			t.Errorf("with %s: %v", step.name, got)
 		}
 	}
 }
